@@ -157,7 +157,9 @@ enum {
     FORGE_F_WRITEONLY = 1 << 3, /* only in bodies (passwords) */
     FORGE_F_OPTIONAL = 1 << 4,  /* may be absent from answers */
     FORGE_F_JUDGED = 1 << 5,    /* TEXT: the handler refuses control characters itself, element by element */
-    FORGE_F_APART = 1 << 6      /* with OPTIONAL: left out of examples, for it does not come with the others there */
+    FORGE_F_APART = 1 << 6,     /* with OPTIONAL: left out of examples, for it does not come with the others there */
+    FORGE_F_RESETS = 1 << 7     /* in PATCH null is allowed and left to the statement: it takes a member out of its
+                                   object, or puts it back to a default that the row does not know */
 };
 
 /* One member. Zero is the default, so that a row says only what is not; its first members are positional:

@@ -16,6 +16,6 @@ forge_actor_t forge_api_actor(const forge_req_t *q)
 
 forge_patch_t forge_api_patch(const forge_req_t *q, const char *const *names)
 {
-    return (forge_patch_t){forge_core_input_members(q->pool, q->body, names, q->route->method == FORGE_PUT),
-                           q->if_version};
+    const bool whole = q->route->method == FORGE_PUT;
+    return (forge_patch_t){forge_core_input_members(q->pool, q->body, names, whole), q->if_version, whole};
 }

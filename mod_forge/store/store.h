@@ -351,6 +351,7 @@ typedef struct forge_actor_t {
 typedef struct forge_patch_t {
     const char *members;    /* JSON object of validated members; null takes one away. Whoever replaces names them all */
     const char *if_version; /* a PostgreSQL array of versions, "{3,4}"; NULL: any. Stale: FORGE_E_PRECONDITION_FAILED */
+    bool whole;             /* PUT: an object among the members replaces that of the row; else it patches it */
 } forge_patch_t;
 
 #endif

@@ -93,11 +93,21 @@ static json_int_t points(const json_t *text)
     return n;
 }
 
+/* Times of ours are in UTC and end with Z, all of them: a client may compare them as texts. */
+static bool time_wrong(const json_t *schema, const json_t *value)
+{
+    const char *format = json_string_value(json_object_get(schema, "format")), *text = json_string_value(value);
+    size_t length = json_string_length(value);
+    return format && strcmp(format, "date-time") == 0 && (length < 20 || text[10] != 'T' || text[length - 1] != 'Z');
+}
+
 static char *string_wrong(const json_t *schema, const json_t *value, const char *where)
 {
     const json_t *least = json_object_get(schema, "minLength"), *most = json_object_get(schema, "maxLength");
     if (least && points(value) < json_integer_value(least))
         return F("%s is shorter than its minLength", where);
+    if (time_wrong(schema, value))
+        return F("%s is no time in UTC", where);
     return most && points(value) > json_integer_value(most) ? F("%s is longer than its maxLength", where) : NULL;
 }
 

@@ -47,6 +47,16 @@ static forge_status_t enrollment_again(forge_req_t *q)
     return forge_store_course_get(db, q->pool, &by, q->ids[0], &rows);
 }
 
+static forge_status_t enrollment_get(forge_req_t *q)
+{
+    forge_db_t *db;
+    forge_rows_t *rows;
+    const forge_actor_t by = forge_api_actor(q);
+    FORGE_TRY(forge_http_db(q, &db));
+    FORGE_TRY(forge_store_enrollment_get(db, q->pool, &by, q->ids[0], &rows));
+    return forge_reply_row(q, rows);
+}
+
 static forge_status_t enrollment_delete(forge_req_t *q)
 {
     forge_db_t *db;
@@ -58,6 +68,10 @@ static forge_status_t enrollment_delete(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
+    {FORGE_GET, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .reply = &enrollment, .handle = enrollment_get,
+     .operation = "enrollment_get", .summary = "Read one's own enrolment",
+     .description = "The caller's own enrolment in the course. Not found when the caller is not enrolled or cannot see "
+         "the course."},
     {FORGE_POST, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT | FORGE_R_AGAIN,
      .success = 201, .reply = &enrollment, .errors = create_errors, .handle = enrollment_create,
      .again = enrollment_again,

@@ -30,13 +30,18 @@ static const forge_field_t test_fields[] = {
 };
 
 static const forge_field_t limit_fields[] = {
-    {"wall_ms", FORGE_T_INT, FORGE_F_OPTIONAL, 1, LIMIT_MAX, .example = "5000", .help = "time, in milliseconds"},
-    {"cpu_ms", FORGE_T_INT, FORGE_F_OPTIONAL, 1, LIMIT_MAX, .example = "2000",
+    {"wall_ms", FORGE_T_INT, FORGE_F_OPTIONAL | FORGE_F_RESETS, 1, LIMIT_MAX, .example = "5000",
+     .help = "time, in milliseconds"},
+    {"cpu_ms", FORGE_T_INT, FORGE_F_OPTIONAL | FORGE_F_RESETS, 1, LIMIT_MAX, .example = "2000",
      .help = "time of the processor, in milliseconds"},
-    {"memory_kb", FORGE_T_INT, FORGE_F_OPTIONAL, 1, LIMIT_MAX, .example = "65536", .help = "memory, in KiB"},
-    {"processes", FORGE_T_INT, FORGE_F_OPTIONAL, 1, LIMIT_MAX, .example = "1", .help = "processes and threads"},
-    {"output_bytes", FORGE_T_INT, FORGE_F_OPTIONAL, 1, LIMIT_MAX, .example = "4096", .help = "bytes of each output"},
-    {"file_bytes", FORGE_T_INT, FORGE_F_OPTIONAL, 1, LIMIT_MAX, .example = "1048576", .help = "bytes of files"},
+    {"memory_kb", FORGE_T_INT, FORGE_F_OPTIONAL | FORGE_F_RESETS, 1, LIMIT_MAX, .example = "65536",
+     .help = "memory, in KiB"},
+    {"processes", FORGE_T_INT, FORGE_F_OPTIONAL | FORGE_F_RESETS, 1, LIMIT_MAX, .example = "1",
+     .help = "processes and threads"},
+    {"output_bytes", FORGE_T_INT, FORGE_F_OPTIONAL | FORGE_F_RESETS, 1, LIMIT_MAX, .example = "4096",
+     .help = "bytes of each output"},
+    {"file_bytes", FORGE_T_INT, FORGE_F_OPTIONAL | FORGE_F_RESETS, 1, LIMIT_MAX, .example = "1048576",
+     .help = "bytes of files"},
     {.name = NULL},
 };
 
@@ -71,7 +76,7 @@ static const forge_shape_t listed = {"ExerciseEntry", listed_fields};
 const forge_field_t forge_api_exercise_parts[] = {
     {"starter_code", FORGE_T_TEXT, .max = TEXT_MAX, .preset = "", .example = "a, b = map(int, input().split())\n",
      .help = "program that learners begin with"},
-    {"limits", FORGE_T_OBJECT, .preset = "{}", .fields = limit_fields, .named = "ExerciseLimits",
+    {"limits", FORGE_T_OBJECT, FORGE_F_RESETS, .preset = "{}", .fields = limit_fields, .named = "ExerciseLimits",
      .help = "what a program may use at most; what is not said is the server's"},
     {"tests", FORGE_T_ARRAY, .max = 100, .preset = "[]", .fields = test_fields, .named = "ExerciseTest",
      .help = "what programs are tried with, in this order; hidden ones only for those who may change the exercise"},
@@ -262,7 +267,7 @@ static const forge_route_t routes[] = {
      .errors = change_errors, .handle = exercise_update, .operation = "exercise_update",
      .summary = "Change an exercise",
      .description = "For its author, the instructor of its course, and administrators. Only the members that are sent "
-         "change."},
+         "change, those of limits too; null takes a limit away."},
     {FORGE_DELETE, "/exercises/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204,
      .errors = change_errors, .handle = exercise_delete, .operation = "exercise_delete",
      .summary = "Delete an exercise",

@@ -25,7 +25,7 @@ static const forge_field_t title_fields[] = {
     {"course_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "course that it belongs to"},
     {"module_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "5", .help = "module that it belongs to"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_lesson_texts},
-    {"position", FORGE_T_INT, .min = 1, .max = 1000000, .example = "1",
+    {"position", FORGE_T_INT, FORGE_F_RESETS, .min = 1, .max = 1000000, .example = "1",
      .help = "place in the module, from 1 without gaps; the others make room. Left out or too large: the end"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},
@@ -60,7 +60,7 @@ static const forge_field_t change_fields[] = {
     {"module_id", FORGE_T_INT, FORGE_F_REQUIRED, .min = 1, .example = "6", .help = "another module of the same course"},
     {"title", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Dijkstra's algorithm",
      .help = "title"},
-    {"position", FORGE_T_INT, .min = 1, .max = 1000000, .example = "1",
+    {"position", FORGE_T_INT, FORGE_F_RESETS, .min = 1, .max = 1000000, .example = "1",
      .help = "place in the module; left out when the module changes: the end"},
     {"published", FORGE_T_BOOL, .preset = "true", .example = "true", .help = "false: only the owner of the course"
     " sees it"},

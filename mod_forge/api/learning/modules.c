@@ -20,7 +20,7 @@ static const forge_field_t module_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "5", .help = "number of the module"},
     {"course_id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "12", .help = "course that it belongs to"},
     {.type = FORGE_T_INCLUDE, .fields = forge_api_module_texts},
-    {"position", FORGE_T_INT, .min = 1, .max = 1000000, .example = "1",
+    {"position", FORGE_T_INT, FORGE_F_RESETS, .min = 1, .max = 1000000, .example = "1",
      .help = "place in the course, from 1 without gaps; the others make room. Left out or too large: the end"},
     {"version", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "1",
      .help = "grows with each change; the ETag is made from it"},

@@ -16,7 +16,7 @@ static const forge_field_t organization_fields[] = {
     {"id", FORGE_T_INT, FORGE_F_READONLY, .min = 1, .example = "3", .help = "number of the organisation"},
     {"name", FORGE_T_TEXT, FORGE_F_REQUIRED, 1, 200, .format = "line", .example = "Institute of Graphs",
      .help = "name"},
-    {"slug", FORGE_T_TEXT, 0, 1, 63, .example = "institute-of-graphs",
+    {"slug", FORGE_T_TEXT, FORGE_F_RESETS, 1, 63, .example = "institute-of-graphs",
      .help = "short unique name for URLs and Require forge-org: lower-case letters, digits, hyphens; default: made "
          "from the name"},
     {"role", FORGE_T_TEXT, FORGE_F_READONLY | FORGE_F_NULLABLE, .format = FORGE_API_MEMBER_ROLES,

@@ -11,6 +11,7 @@ typedef struct describe_t {
     apr_pool_t *pool;
     forge_json_t *schemas; /* where what has a name is put once; NULL: everything is described in place */
     bool for_body;
+    bool patch; /* a body of PATCH: nothing must be there, and null puts back what has a default */
 } describe_t;
 
 /* The values of these types stand in tables as they are, those of all others as JSON. */
@@ -100,21 +101,21 @@ static void put_bounds(forge_json_t *schema, const forge_field_t *f, bool for_bo
         forge_util_json_put_int(schema, "maximum", f->max);
 }
 
-static void put_members(const describe_t *d, forge_json_t *schema, const forge_field_t *fields, bool all_optional);
+static void put_members(const describe_t *d, forge_json_t *schema, const forge_field_t *fields);
 
-/* An object of these members, by its name where it has one. What a body takes is not what an answer has: it has a name
- * of its own. */
+/* An object of these members, by its name where it has one. What a body takes is not what an answer has, and a patch is
+ * another thing again: they have names of their own. */
 static void put_part(const describe_t *d, forge_json_t *schema, const forge_field_t *f, bool nullable)
 {
     if (d->schemas && f->named && !nullable) {
-        const char *name = d->for_body ? apr_pstrcat(d->pool, f->named, "Input", NULL) : f->named;
+        const char *name = apr_pstrcat(d->pool, f->named, d->patch ? "Patch" : d->for_body ? "Input" : "", NULL);
         put_ref(d, schema, name);
         if (forge_util_json_get(d->schemas, name))
             return;
         schema = forge_util_json_put_object(d->schemas, name);
     }
     put_type(schema, "object", nullable);
-    put_members(d, schema, f->fields, false);
+    put_members(d, schema, f->fields);
 }
 
 /* Any members: said in so many words, for a bare "object" is one without members to some generators of clients. */
@@ -147,8 +148,9 @@ static void put_items(const describe_t *d, forge_json_t *schema, const forge_fie
 {
     const char *format = f->format ? f->format : "";
     forge_json_t *items = forge_util_json_put_object(schema, "items");
+    const describe_t whole = {d->pool, d->schemas, d->for_body, false};
     if (f->fields) {
-        put_part(d, items, f, false);
+        put_part(&whole, items, f, false);
     } else if (strcmp(format, "int") == 0) {
         put_type(items, "integer", false);
         forge_util_json_put_text(items, "format", "int64");
@@ -228,7 +230,7 @@ static void put_field(const describe_t *d, forge_json_t *schema, const forge_fie
 
 void forge_core_describe_field(apr_pool_t *p, forge_json_t *schemas, forge_json_t *schema, const forge_field_t *f)
 {
-    const describe_t d = {p, schemas, true};
+    const describe_t d = {p, schemas, true, false};
     put_field(&d, schema, f, true);
 }
 
@@ -246,12 +248,12 @@ static bool required(const forge_field_t *f, bool for_body)
 }
 
 /* An empty "required" was no schema before 2020-12 (and OpenAPI 3.0), so it is left out. */
-static void put_members(const describe_t *d, forge_json_t *schema, const forge_field_t *fields, bool all_optional)
+static void put_members(const describe_t *d, forge_json_t *schema, const forge_field_t *fields)
 {
     forge_json_t *names = NULL, *properties;
     forge_walk_t walk = forge_core_walk(fields);
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));) {
-        if (all_optional || !shown(f, d->for_body) || !required(f, d->for_body))
+        if (d->patch || !shown(f, d->for_body) || !required(f, d->for_body))
             continue;
         if (!names)
             names = forge_util_json_put_array(schema, "required");
@@ -262,19 +264,19 @@ static void put_members(const describe_t *d, forge_json_t *schema, const forge_f
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk));)
         if (shown(f, d->for_body)) {
             forge_field_t field = *f;
-            if (all_optional && f->preset) /* null puts it back to its preset */
+            if (d->patch && (f->preset || f->flags & FORGE_F_RESETS)) /* null puts it back */
                 field.flags |= FORGE_F_NULLABLE;
-            put_field(d, forge_util_json_put_object(properties, f->name), &field, d->for_body && !all_optional);
+            put_field(d, forge_util_json_put_object(properties, f->name), &field, d->for_body && !d->patch);
         }
 }
 
 forge_json_t *forge_core_describe(apr_pool_t *p, forge_json_t *schemas, const forge_field_t *fields, bool for_body,
                                   bool all_optional)
 {
-    const describe_t d = {p, schemas, for_body};
+    const describe_t d = {p, schemas, for_body, all_optional};
     forge_json_t *schema = forge_util_json_object(p);
     put_type(schema, "object", false);
-    put_members(&d, schema, fields, all_optional);
+    put_members(&d, schema, fields);
     return schema;
 }
 

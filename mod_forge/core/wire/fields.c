@@ -124,7 +124,7 @@ static bool check_members(const check_t *c, const forge_field_t *fields, const f
 {
     int before = forge_core_faults_count(c->faults);
     slot_t *slots = apr_pcalloc(c->pool, sizeof(slot_t) * ((apr_size_t)forge_core_walk_count(fields) + 1));
-    check_object(c, fields, FORGE_INPUT_CREATE, v, slots);
+    check_object(c, fields, c->patch ? FORGE_INPUT_PATCH : FORGE_INPUT_CREATE, v, slots);
     return forge_core_faults_count(c->faults) == before;
 }
 
@@ -165,6 +165,7 @@ static bool check_array(const check_t *c, const forge_field_t *f, const forge_js
     for (apr_int64_t i = 0; i < size; i++) {
         check_t item = *c;
         item.pointer = apr_psprintf(c->pool, "%s/%" APR_INT64_T_FMT, c->pointer, i);
+        item.patch = false;
         good = check_item(&item, f, forge_util_json_at(v, (apr_size_t)i)) && good;
     }
     return good;
@@ -263,7 +264,7 @@ static void check_sent(const check_t *c, const forge_field_t *f, forge_input_mod
 {
     if (forge_util_json_type(v) != FORGE_JSON_NULL)
         slot->state = check_value(c, f, slot, v) ? SET : ABSENT;
-    else if (f->flags & FORGE_F_NULLABLE)
+    else if (f->flags & FORGE_F_NULLABLE || (mode == FORGE_INPUT_PATCH && f->flags & FORGE_F_RESETS))
         slot->state = NONE;
     else if (mode == FORGE_INPUT_PATCH && f->preset)
         slot->state = check_pair(c, f, slot, f->preset) ? SET : ABSENT;
@@ -364,7 +365,7 @@ forge_input_t *forge_core_input_json(apr_pool_t *p, const forge_field_t *fields,
                                      const forge_json_t *body, forge_faults_t *faults)
 {
     forge_input_t *in = input_make(p, fields);
-    const check_t c = {p, faults, "", false};
+    const check_t c = {p, faults, "", false, mode == FORGE_INPUT_PATCH};
     if (forge_util_json_type(body) != FORGE_JSON_OBJECT) {
         forge_core_scalar_fault(&c, "type", "must be an object");
         return in;
@@ -405,7 +406,8 @@ forge_input_t *forge_core_input_pairs(apr_pool_t *p, const forge_field_t *fields
     for (const forge_field_t *f; (f = forge_core_walk_next(&walk)); slot++) {
         int times;
         const char *text = pair_get(pairs, f->name, &times);
-        const check_t c = {p, faults, apr_pstrcat(p, mode == FORGE_INPUT_QUERY ? "?" : "/", f->name, NULL), false};
+        const check_t c = {p, faults, apr_pstrcat(p, mode == FORGE_INPUT_QUERY ? "?" : "/", f->name, NULL), false,
+                           mode == FORGE_INPUT_PATCH};
         if (f->flags & FORGE_F_READONLY)
             continue;
         if (times > 1)

@@ -22,6 +22,7 @@ typedef struct check_t {
     forge_faults_t *faults;
     const char *pointer; /* of the value under scrutiny */
     bool ignored;        /* it is not kept: only U+0000 is refused in it */
+    bool patch;          /* objects in it are patches too (RFC 7396); what an array has is always whole */
 } check_t;
 
 /* Notes a fault of the value under scrutiny; always false, so that a check can return it. */

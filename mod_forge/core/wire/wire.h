@@ -41,7 +41,9 @@ const char *forge_core_walk_problem(apr_pool_t *p, const forge_field_t *fields);
 typedef struct forge_input_t forge_input_t; /* the accepted members of one body or query */
 typedef enum forge_input_mode_t {
     FORGE_INPUT_CREATE /* POST, PUT: required and presets apply */,
-    FORGE_INPUT_PATCH /* only what is there; null unsets nullable members, and puts others back to their preset */,
+    FORGE_INPUT_PATCH /* only what is there, in objects too; null unsets what is nullable or RESETS, and puts others
+                         back to their preset */
+    ,
     FORGE_INPUT_QUERY
 } forge_input_mode_t;
 

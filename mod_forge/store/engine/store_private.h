@@ -159,6 +159,9 @@ void forge_store_pause(int tries);
 
 /* The row as a patch leaves it: what is not in the patch keeps the row's value. A row's number cannot be changed. */
 #define FORGE_PATCHED(row, patch) "jsonb_populate_record(" row ", " patch "::jsonb - 'id')"
+/* A flat object inside of it (RFC 7396): what came lies over what was, and a member that is null goes. */
+#define FORGE_PATCHED_INSIDE(was, came, whole) \
+    "CASE WHEN " whole "::boolean THEN " came " ELSE jsonb_strip_nulls(" was " || " came ") END"
 
 /* --- effects.c --- */
 

@@ -29,7 +29,7 @@ static const forge_stmt_t api_key_create = {
                FORGE_NOTICE_DUE("$9", "api_key.created")) ", "
     FORGE_AUDIT("SELECT 'api_key.created', user_id, user_id, $7::inet, $8, jsonb_build_object('key_id', id, 'name',"
     " name, 'prefix', prefix,"
-                " 'scopes', scopes, 'expires_at', expires_at) FROM k") " "
+                " 'scopes', scopes, 'expires_at', forge.instant(expires_at)) FROM k") " "
     "SELECT " KEY ", " FORGE_AUDITED " FROM k"};
 
 static const forge_stmt_t api_key_delete = {

@@ -30,6 +30,11 @@ static const forge_stmt_t enroll = {
     " FROM course k LEFT JOIN made m ON true LEFT JOIN forge.enrollments e ON e.course_id = k.id AND e.user_id ="
     " $1::bigint"};
 
+static const forge_stmt_t enrollment_get = {
+    "enrollment_get",
+    "WITH " FORGE_COURSE_SEEN " SELECT e.course_id, e.user_id, e.enrolled_at FROM course k"
+    " JOIN forge.enrollments e ON e.course_id = k.id AND e.user_id = $1::bigint"};
+
 /* Somebody who is enrolled can leave, even if the course was closed to them meanwhile. */
 static const forge_stmt_t unenroll = {
     "unenroll",
@@ -69,6 +74,15 @@ forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_act
             return FORGE_OK;
     }
     return FORGE_E_CONFLICT;
+}
+
+forge_status_t forge_store_enrollment_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id,
+                                          forge_rows_t **rows)
+{
+    const forge_args_t args =
+        FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, course_id));
+    FORGE_TRY(forge_store_run(db, p, &enrollment_get, args, rows));
+    return forge_store_rows_count(*rows) ? FORGE_OK : FORGE_E_NOT_FOUND;
 }
 
 forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id)

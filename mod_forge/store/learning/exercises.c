@@ -93,16 +93,17 @@ static const forge_stmt_t exercise_create = {
     " WHERE x.id = $3::bigint)" when " FOR UPDATE), "
 #define BEHIND_IT " AND (SELECT count(*) FROM course) >= 0"
 
-/* And $5 patch. */
+/* $1 caller, $2 administrator, $3 exercise, $4 versions, $5 patch, $6 whether it replaces. */
 static const forge_stmt_t exercise_update = {
     "exercise_update",
     "WITH " COURSE_FIRST(" AND $5::jsonb -> 'published' = 'false'") FOUND("NO KEY UPDATE", BEHIND_IT) ", "
-    "merged AS (SELECT w.*, " VERDICT " FROM found f, " FORGE_PATCHED("f.e", "$5") " w), "
+    "merged AS (SELECT (f.e).limits AS were, w.*, " VERDICT " FROM found f, " FORGE_PATCHED("f.e", "$5") " w), "
     "changed AS ("
     " UPDATE forge.exercises e SET course_id = m.course_id, title = m.title,"
     "  instructions = coalesce(m.instructions, ''), difficulty = coalesce(m.difficulty, 'beginner'),"
     "  language = coalesce(m.language, 'python'), starter_code = coalesce(m.starter_code, ''), solution = m.solution,"
-    "  tests = " FORGE_EXERCISE_TESTS("m.tests") ", limits = " FORGE_EXERCISE_LIMITS("m.limits") ","
+    "  tests = " FORGE_EXERCISE_TESTS("m.tests") ","
+    "  limits = " FORGE_EXERCISE_LIMITS(FORGE_PATCHED_INSIDE("m.were", "m.limits", "$6")) ","
     "  published = coalesce(m.published, true)"
     " FROM merged m WHERE e.id = m.id AND m.outcome = 'ok' RETURNING " WHOLE ") "
     "SELECT e.*, m.outcome AS _outcome FROM merged m LEFT JOIN changed e ON e.id = m.id"};
@@ -165,8 +166,9 @@ forge_status_t forge_store_exercise_create(forge_db_t *db, apr_pool_t *p, const 
 forge_status_t forge_store_exercise_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                            const forge_patch_t *patch, forge_rows_t **rows)
 {
-    const forge_args_t args = FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by),
-                                         forge_util_itoa(p, id), patch->if_version, patch->members);
+    const forge_args_t args =
+        FORGE_ARGS(forge_store_course_caller(p, by), forge_store_course_admin(by), forge_util_itoa(p, id),
+                   patch->if_version, patch->members, patch->whole ? "t" : "f");
     FORGE_TRY(forge_store_run(db, p, &exercise_update, args, rows));
     return forge_store_course_judged(*rows);
 }

@@ -13,7 +13,8 @@
 #define CELLS(columns) \
     "SELECT a.id AS assignment_id, a.title, t.id AS submission_id, CASE WHEN t.id = r.id THEN 'graded'" \
     "  WHEN t.id IS NOT NULL THEN 'submitted' WHEN a.due_at < now() THEN 'missing' ELSE 'open' END AS state," \
-    " coalesce(t.created_at > a.due_at, false) AS late, t.created_at AS submitted_at, r.points, a.max_points" \
+    " coalesce(t.created_at > a.due_at, false) AS late, forge.instant(t.created_at) AS submitted_at, r.points," \
+    " a.max_points" \
     " FROM " columns \
     " LEFT JOIN LATERAL (SELECT s.id, s.created_at FROM forge.assignment_submissions s" \
     "  WHERE s.assignment_id = a.id AND s.user_id = e.user_id ORDER BY s.id DESC LIMIT 1) t ON true" \

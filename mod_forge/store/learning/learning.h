@@ -146,6 +146,10 @@ forge_status_t forge_store_achievement_delete(forge_db_t *db, apr_pool_t *p, con
  * asked for them. */
 forge_status_t forge_store_enroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id,
                                   bool *already, forge_rows_t **rows);
+/* Row: course_id, user_id, enrolled_at of the caller. FORGE_E_NOT_FOUND also for a course that the caller does not see.
+ */
+forge_status_t forge_store_enrollment_get(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id,
+                                          forge_rows_t **rows);
 /* Also when the caller was not enrolled, as long as the course can be seen. */
 forge_status_t forge_store_unenroll(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t course_id);
 /* Does this account take the course? Only while it may see it; its instructor and platform administrators count as

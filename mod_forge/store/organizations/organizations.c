@@ -55,22 +55,30 @@ static const forge_stmt_t organization_get = {
     "SELECT " ORGANIZATION ", (SELECT u.username FROM forge.users u WHERE u.id = $1::bigint) AS _username "
     "FROM forge.organizations o " OWN_MEMBERSHIP " WHERE o.id = $3::bigint AND (m.role IS NOT NULL OR $2::boolean)"};
 
-/* $1 caller, $2 administrator, $3 organisation, $4 versions, $5 patch, $6 ip, $7 request id. */
+/* Another organisation has it, or had it a while ago. */
+#define TAKEN(slug, id) \
+    "(EXISTS (SELECT FROM forge.organizations x WHERE x.slug = " slug " AND x.id <> " id ") OR " \
+    FORGE_SLUG_WAS(slug, id) ")"
+
+/* A patch whose slug is null has it made from the name, as it is then.
+ * $1 caller, $2 administrator, $3 organisation, $4 versions, $5 patch, $6 ip, $7 request id. */
 static const forge_stmt_t organization_update = {
     "organization_update",
     "WITH found AS ("
     " SELECT o, m.role FROM forge.organizations o " OWN_MEMBERSHIP
     " WHERE o.id = $3::bigint AND (m.role IS NOT NULL OR $2::boolean) FOR NO KEY UPDATE OF o), "
     "merged AS (SELECT f.o AS was, f.role, w.* FROM found f, " FORGE_PATCHED("f.o", "$5") " w), "
+    "wanted AS ("
+    " SELECT m.*, coalesce(m.slug, CASE WHEN " TAKEN("b.made", "m.id") " THEN b.made || '-' || right(m.id::text, 8)"
+    "  ELSE b.made END) AS short FROM merged m, LATERAL (SELECT " SLUG_OF("m.name") " AS made) b), "
     "verdict AS ("
     " SELECT m.*, CASE"
     "  WHEN NOT ($2::boolean OR role IN ('owner', 'admin')) THEN 'forbidden'"
     "  WHEN NOT ($4::text IS NULL OR (m.was).version = ANY ($4::bigint[])) THEN 'stale'"
-    "  WHEN EXISTS (SELECT FROM forge.organizations x WHERE x.slug = m.slug AND x.id <> m.id)"
-    "   OR " FORGE_SLUG_WAS("m.slug", "m.id") " THEN 'slug_taken'"
-    "  ELSE 'ok' END AS outcome FROM merged m), "
+    "  WHEN " TAKEN("m.short", "m.id") " THEN 'slug_taken'"
+    "  ELSE 'ok' END AS outcome FROM wanted m), "
     "changed AS ("
-    " UPDATE forge.organizations o SET name = v.name, slug = v.slug"
+    " UPDATE forge.organizations o SET name = v.name, slug = v.short"
     " FROM verdict v WHERE o.id = v.id AND v.outcome = 'ok' RETURNING o.*), "
     FORGE_AUDIT("SELECT 'organization.updated', $1::bigint, NULL::bigint, $6::inet, $7, jsonb_build_object("
                 "'organization_id', o.id, 'from', jsonb_build_object('name', (v.was).name, 'slug', (v.was).slug),"

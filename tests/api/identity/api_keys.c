@@ -47,6 +47,10 @@ START_TEST(key_is_shown_once)
     ck_assert_str_eq(sql("SELECT count(*) FROM forge.audit_events WHERE event = 'api_key.created' AND actor_id = %lld",
                          (long long)me.id),
                      "1");
+    /* all times of ours are in UTC and say so in one way */
+    ck_assert_str_eq(sql("SELECT (detail ->> 'expires_at' ~ '^[-0-9]{10}T[0-9:.]+Z$')::text FROM forge.audit_events"
+                         " WHERE event = 'api_key.created'"),
+                     "true");
     ck_assert_str_eq(sql("SELECT count(*) FROM pg_tables t WHERE schemaname = 'forge' AND (SELECT "
                          "(xpath('/row/c/text()', query_to_xml(format('SELECT "
                          "count(*) AS c FROM forge.%%I x WHERE x::text LIKE %%L', tablename, '%%%s%%'), false, true, "

@@ -78,6 +78,29 @@ START_TEST(only_what_one_sees)
 }
 END_TEST
 
+/* What Location says can be read: one's own, as long as one is enrolled and sees the course. */
+START_TEST(read_where_it_was_made)
+{
+    person_t teacher = person("instructor"), student = person("student"), other = person("student");
+    json_int_t course = course_of(teacher, "Open");
+    expect_problem(CALL("GET", path_of(course), .token = student.access), "not_found");
+    reply_t *made = CALL("POST", path_of(course), .token = student.access);
+    expect_status(made, 201);
+    reply_t *read = CALL("GET", header(made, "Location"), .token = student.access);
+    expect_status(read, 200);
+    ck_assert(json_equal(read->json, made->json));
+    expect_problem(CALL("GET", path_of(course), .token = other.access), "not_found");
+    expect_problem(CALL("GET", path_of(course), .token = teacher.access), "not_found");
+    expect_problem(CALL("GET", path_of(course + 1000), .token = student.access), "not_found");
+    expect_problem(CALL("GET", path_of(course)), "unauthenticated");
+    sql("UPDATE forge.courses SET status = 'draft'");
+    expect_problem(CALL("GET", path_of(course), .token = student.access), "not_found");
+    sql("UPDATE forge.courses SET status = 'published'");
+    expect_status(CALL("DELETE", path_of(course), .token = student.access), 204);
+    expect_problem(CALL("GET", path_of(course), .token = student.access), "not_found");
+}
+END_TEST
+
 typedef struct rush_t {
     const char *path, *token;
     int made;
@@ -111,6 +134,7 @@ Suite *suite_enrollments(void)
     tcase_add_test(all, enrolled_once);
     tcase_add_test(all, repeated_by_key);
     tcase_add_test(all, only_what_one_sees);
+    tcase_add_test(all, read_where_it_was_made);
     tcase_add_test(all, enrolled_at_once);
     return suite;
 }

@@ -69,6 +69,42 @@ START_TEST(life_of_an_exercise)
 }
 END_TEST
 
+/* A patch goes into the limits (RFC 7396): what it does not name stays. Others replace them. */
+START_TEST(limits_are_patched)
+{
+    static const struct {
+        const char *limits, *then;
+    } steps[] = {{"{\"memory_kb\":10000}", "{\"wall_ms\":3000,\"cpu_ms\":1000,\"memory_kb\":10000}"},
+                 {"{\"cpu_ms\":1500.0}", "{\"wall_ms\":3000,\"cpu_ms\":1500,\"memory_kb\":10000}"},
+                 {"{\"memory_kb\":null}", "{\"wall_ms\":3000,\"cpu_ms\":1500}"},
+                 {"{\"memory_kb\":null,\"processes\":2}", "{\"wall_ms\":3000,\"cpu_ms\":1500,\"processes\":2}"},
+                 {"{}", "{\"wall_ms\":3000,\"cpu_ms\":1500,\"processes\":2}"},
+                 {"{\"zzz\":null,\"yyy\":1}", "{\"wall_ms\":3000,\"cpu_ms\":1500,\"processes\":2}"},
+                 {"null", "{}"},
+                 {"{\"cpu_ms\":7}", "{\"cpu_ms\":7}"}};
+    person_t teacher = person("instructor");
+    const char *path = path_of(made(teacher, "{\"title\":\"T\",\"limits\":{\"wall_ms\":3000,\"cpu_ms\":1000}}"));
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+        reply_t *reply = CALL("PATCH", path, .token = teacher.access, .json = F("{\"limits\":%s}", steps[i].limits));
+        expect_status(reply, 200);
+        json_t *then = keep_json(json_loads(steps[i].then, 0, NULL));
+        ck_assert_msg(json_equal(at(reply->json, "/limits"), then), "%s: %s", steps[i].limits, reply->body);
+        ck_assert(json_equal(CALL("GET", path, .token = teacher.access)->json, reply->json));
+    }
+    expect_fault(CALL("PATCH", path, .token = teacher.access, .json = "{\"limits\":{\"cpu_ms\":0}}"), "/limits/cpu_ms",
+                 "out_of_range");
+    expect_fault(CALL("PATCH", path, .token = teacher.access, .json = "{\"tests\":[{\"name\":null}]}"), "/tests/0/name",
+                 "null");
+    const char *put = "{\"title\":\"T\",\"limits\":{\"wall_ms\":9}}", *none = "{\"title\":\"T\",\"limits\":{}}";
+    reply_t *replaced = CALL("PUT", path, .token = teacher.access, .json = put);
+    ck_assert_uint_eq(json_object_size(at(replaced->json, "/limits")), 1);
+    ck_assert_int_eq(int_at(replaced->json, "/limits/wall_ms"), 9);
+    ck_assert_uint_eq(json_object_size(at(CALL("PUT", path, .token = teacher.access, .json = none)->json, "/limits")),
+                      0);
+    expect_fault(post(teacher, "{\"title\":\"T\",\"limits\":{\"cpu_ms\":null}}"), "/limits/cpu_ms", "null");
+}
+END_TEST
+
 START_TEST(made_once_by_key)
 {
     person_t teacher = person("instructor");
@@ -248,6 +284,7 @@ Suite *suite_exercises(void)
     Suite *suite = suite_create("exercises");
     TCase *all = case_make(suite, "all");
     tcase_add_test(all, life_of_an_exercise);
+    tcase_add_test(all, limits_are_patched);
     tcase_add_test(all, made_once_by_key);
     tcase_add_test(all, secrets_are_the_authors);
     tcase_add_test(all, those_of_a_course_follow_it);

@@ -83,6 +83,9 @@ START_TEST(a_cell_for_each_assignment)
         char *value = keep(json_dumps(at(book->json, wanted[i].pointer), JSON_ENCODE_ANY));
         ck_assert_msg(strcmp(value, wanted[i].value) == 0, "%s: %s", wanted[i].pointer, value);
     }
+    const char *submitted = text_at(book->json, "/0/grades/0/submitted_at");
+    ck_assert_msg(strchr(submitted, 'T') && submitted[strlen(submitted) - 1] == 'Z', "%s", submitted);
+    ck_assert(json_is_null(at(book->json, "/2/grades/1/submitted_at")));
     reply_t *one = CALL("GET", path_of(F("gradebook?user_id=%lld", (long long)first + 1)), .token = teacher.access);
     ck_assert_uint_eq(json_array_size(one->json), 1);
     reply_t *page = CALL("GET", path_of("gradebook?limit=2&count=true"), .token = teacher.access);

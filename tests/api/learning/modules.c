@@ -145,6 +145,29 @@ START_TEST(lessons_move_between_modules)
 }
 END_TEST
 
+/* null is the default: the end. */
+START_TEST(null_moves_to_the_end)
+{
+    person_t teacher = person("instructor");
+    json_int_t course = course_of(teacher, "Graphs"), m = made(teacher, modules_of(course), "{\"title\":\"M\"}"),
+               n = made(teacher, modules_of(course), "{\"title\":\"N\"}"),
+               a = made(teacher, lessons_of(course, m), "{\"title\":\"A\"}");
+    made(teacher, lessons_of(course, m), "{\"title\":\"B\"}");
+    made(teacher, lessons_of(course, n), "{\"title\":\"C\"}");
+    patch(teacher, lesson_path(course, a), "{\"position\":null}");
+    ck_assert_str_eq(titles(teacher, lessons_of(course, m)), "B A");
+    patch(teacher, lesson_path(course, a), "{\"title\":\"A\"}");
+    ck_assert_str_eq(titles(teacher, lessons_of(course, m)), "B A");
+    patch(teacher, lesson_path(course, a), F("{\"module_id\":%lld,\"position\":null}", (long long)n));
+    ck_assert_str_eq(titles(teacher, lessons_of(course, n)), "C A");
+    patch(teacher, module_path(course, m), "{\"position\":null}");
+    ck_assert_str_eq(titles(teacher, modules_of(course)), "N M");
+    expect_fault(
+        CALL("POST", modules_of(course), .token = teacher.access, .json = "{\"title\":\"O\",\"position\":null}"),
+        "/position", "null");
+}
+END_TEST
+
 START_TEST(lessons_are_for_the_enrolled)
 {
     person_t teacher = person("instructor"), student = person("student"), admin = person("admin");
@@ -310,6 +333,7 @@ Suite *suite_modules(void)
     tcase_add_test(all, modules_come_move_and_go);
     tcase_add_test(all, a_stale_module_is_not_changed);
     tcase_add_test(all, lessons_move_between_modules);
+    tcase_add_test(all, null_moves_to_the_end);
     tcase_add_test(all, lessons_are_for_the_enrolled);
     tcase_add_test(all, rendered_as_safe_html);
     tcase_add_test(all, pages_of_lessons_go_on);

@@ -129,6 +129,25 @@ START_TEST(renamed)
 }
 END_TEST
 
+/* null: made from the name, as without a slug. */
+START_TEST(slug_made_anew)
+{
+    person_t owner = person("student");
+    json_int_t id = organization(owner, "Old");
+    organization(owner, "Taken");
+    static const char *const names[] = {"New  Name", "Taken"};
+    char *const slugs[] = {"new-name", F("taken-%lld", (long long)id)};
+    for (int i = 0; i < 2; i++) {
+        reply_t *changed = CALL("PATCH", path_of(id, ""), .token = owner.access,
+                                .json = F("{\"name\":\"%s\",\"slug\":null}", names[i]));
+        expect_status(changed, 200);
+        ck_assert_str_eq(text_at(changed->json, "/slug"), slugs[i]);
+    }
+    expect_fault(CALL("POST", ORGANIZATIONS, .token = owner.access, .json = "{\"name\":\"A\",\"slug\":null}"), "/slug",
+                 "null");
+}
+END_TEST
+
 START_TEST(deleted)
 {
     person_t owner = person("student");
@@ -282,6 +301,7 @@ Suite *suite_organizations(void)
     tcase_add_test(one, names_and_slugs);
     tcase_add_test(one, repeated_creation_is_one);
     tcase_add_test(one, renamed);
+    tcase_add_test(one, slug_made_anew);
     tcase_add_test(one, deleted);
     tcase_add_test(one, listed);
     tcase_add_test(one, handed_over);

@@ -5,6 +5,12 @@
 #include "unit.h"
 #include <apr_strings.h>
 
+static const forge_field_t limit_fields[] = {
+    {.name = "most", .type = FORGE_T_INT, .flags = FORGE_F_OPTIONAL | FORGE_F_RESETS, .min = 1},
+    {.name = "name", .type = FORGE_T_TEXT, .flags = FORGE_F_OPTIONAL},
+    {.name = NULL},
+};
+
 static const forge_field_t item_fields[] = {
     {.name = "email", .type = FORGE_T_TEXT, .flags = FORGE_F_REQUIRED, .format = "email"},
     {.name = "level", .type = FORGE_T_INT, .min = 1, .max = 3},
@@ -30,6 +36,7 @@ static const forge_field_t fields[] = {
     {.name = "free", .type = FORGE_T_OBJECT},
     {.name = "one", .type = FORGE_T_OBJECT, .fields = item_fields},
     {.name = "many", .type = FORGE_T_ARRAY, .min = 1, .max = 3, .fields = item_fields},
+    {.name = "limits", .type = FORGE_T_OBJECT, .flags = FORGE_F_RESETS, .preset = "{}", .fields = limit_fields},
     {.name = "ids", .type = FORGE_T_ARRAY, .format = "int"},
     {.name = "names", .type = FORGE_T_ARRAY, .format = "text"},
     {.name = "version", .type = FORGE_T_INT, .flags = FORGE_F_READONLY},
@@ -149,6 +156,23 @@ START_TEST(null_in_a_patch_sets_the_default)
     json_in(FORGE_INPUT_CREATE, "{\"title\":\"x\",\"count\":null}");
     ck_assert_str_eq(only_fault()->pointer, "/count");
     ck_assert_str_eq(only_fault()->code, "null");
+}
+END_TEST
+
+/* An object is a patch in a patch; what an array has is whole. */
+START_TEST(null_in_an_object_of_a_patch)
+{
+    static const char *const names[] = {"limits", NULL};
+    forge_input_t *in = accepted(FORGE_INPUT_PATCH, "{\"limits\":{\"most\":null,\"more\":null}}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, false), "{\"limits\":{\"most\":null}}");
+    in = accepted(FORGE_INPUT_PATCH, "{\"limits\":null}");
+    ck_assert_str_eq(forge_core_input_members(forge_test_pool, in, names, false), "{\"limits\":null}");
+    faulty("{\"limits\":{\"name\":null}}", "/limits/name", "null");
+    faulty("{\"many\":[{\"email\":null}]}", "/many/0/email", "null");
+    json_in(FORGE_INPUT_CREATE, "{\"title\":\"x\",\"limits\":{\"most\":null}}");
+    ck_assert_str_eq(only_fault()->pointer, "/limits/most");
+    json_in(FORGE_INPUT_CREATE, "{\"title\":\"x\",\"limits\":null}");
+    ck_assert_str_eq(only_fault()->pointer, "/limits");
 }
 END_TEST
 
@@ -492,6 +516,7 @@ Suite *forge_test_core_fields(void)
     tcase_add_test(tc, create_wants_the_required_and_sets_presets);
     tcase_add_test(tc, patch_takes_what_is_there);
     tcase_add_test(tc, null_in_a_patch_sets_the_default);
+    tcase_add_test(tc, null_in_an_object_of_a_patch);
     tcase_add_test(tc, sent_members_as_json);
     tcase_add_test(tc, sent_structures_as_json);
     add_value_tests(tc);

@@ -42,8 +42,8 @@ static forge_status_t create(const char *name, const char *points)
 
 static forge_status_t update(apr_int64_t id, const char *members, const char *if_version)
 {
-    return forge_store_achievement_update(db, forge_test_pool, by(MAKER), id, &(forge_patch_t){members, if_version},
-                                          &rows);
+    return forge_store_achievement_update(db, forge_test_pool, by(MAKER), id,
+                                          &(forge_patch_t){.members = members, .if_version = if_version}, &rows);
 }
 
 START_TEST(created_and_read)
@@ -113,7 +113,7 @@ END_TEST
 
 START_TEST(changed_by_the_maker_or_an_administrator)
 {
-    const forge_patch_t patch = {"{\"name\":\"B\",\"created_by\":2}", NULL};
+    const forge_patch_t patch = {.members = "{\"name\":\"B\",\"created_by\":2}"};
     ck_assert_int_eq(create("A", NULL), FORGE_OK);
     ck_assert_int_eq(forge_store_achievement_update(db, forge_test_pool, by(OTHER), 1, &patch, &rows),
                      FORGE_E_NOT_OWNER);

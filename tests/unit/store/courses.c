@@ -47,7 +47,8 @@ static const char *column(const char *name)
 
 static forge_status_t update(apr_int64_t id, const char *members, const char *if_version, int caller)
 {
-    return forge_store_course_update(db, forge_test_pool, by(caller), id, &(forge_patch_t){members, if_version}, &rows);
+    return forge_store_course_update(db, forge_test_pool, by(caller), id,
+                                     &(forge_patch_t){.members = members, .if_version = if_version}, &rows);
 }
 
 /* --- who sees what --- */

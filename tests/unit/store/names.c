@@ -47,7 +47,7 @@ static forge_status_t enroll(forge_db_t *at, const char *name)
 
 static forge_status_t rename_to(int id, const char *name)
 {
-    const forge_patch_t patch = {apr_psprintf(P, "{\"username\":\"%s\"}", name), NULL};
+    const forge_patch_t patch = {.members = apr_psprintf(P, "{\"username\":\"%s\"}", name)};
     return forge_store_profile_update(db, P, by(id), &patch, &rows);
 }
 
@@ -149,7 +149,7 @@ START_TEST(a_hundred_names_an_account)
     ck_assert_str_eq(ask("SELECT username FROM forge.users WHERE id = 1"), "name_99");
     for (int i = 0; i < 100; i++)
         sql(apr_psprintf(P, "UPDATE forge.organizations SET slug = 'slug-%d' WHERE id = 1", i));
-    const forge_patch_t patch = {"{\"slug\":\"one-more\"}", NULL};
+    const forge_patch_t patch = {.members = "{\"slug\":\"one-more\"}"};
     ck_assert_int_eq(forge_store_organization_update(db, P, by(1), 1, &patch, &rows), FORGE_E_LIMIT_REACHED);
 }
 END_TEST
@@ -193,7 +193,7 @@ END_TEST
 
 static forge_status_t slug_to(int id, int organization, const char *slug)
 {
-    const forge_patch_t patch = {apr_psprintf(P, "{\"slug\":\"%s\"}", slug), NULL};
+    const forge_patch_t patch = {.members = apr_psprintf(P, "{\"slug\":\"%s\"}", slug)};
     return forge_store_organization_update(db, P, by(id), organization, &patch, &rows);
 }
 

@@ -40,10 +40,10 @@ START_TEST(taken_slugs)
     ck_assert_int_eq(create(STUDENT, "One", NULL), FORGE_OK);
     ck_assert_msg(strncmp(column("slug"), "one-", 4) == 0 && strlen(column("slug")) == 12, "%s", column("slug"));
     ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
-                                                     &(forge_patch_t){"{\"slug\":\"two\"}", NULL}, &rows),
+                                                     &(forge_patch_t){.members = "{\"slug\":\"two\"}"}, &rows),
                      FORGE_E_SLUG_TAKEN);
     ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
-                                                     &(forge_patch_t){"{\"slug\":\"one\"}", NULL}, &rows),
+                                                     &(forge_patch_t){.members = "{\"slug\":\"one\"}"}, &rows),
                      FORGE_OK);
     ck_assert_int_eq(create(STUDENT, "N", "Not-Good"), FORGE_E_VALIDATION);
     ck_assert_str_eq(forge_store_constraint(db), "organizations_slug_form");
@@ -95,20 +95,22 @@ START_TEST(changed_by_rights)
         0, FORGE_OK, FORGE_OK, FORGE_E_FORBIDDEN, FORGE_E_FORBIDDEN, FORGE_E_NOT_FOUND, FORGE_E_NOT_FOUND};
     for (int caller = CALLERS; caller >= ROOT; caller--) {
         ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(caller), ORG,
-                                                         &(forge_patch_t){"{\"name\":\"New\"}", NULL}, &rows),
+                                                         &(forge_patch_t){.members = "{\"name\":\"New\"}"}, &rows),
                          update[caller]);
         if (delete[caller] != FORGE_OK)
             ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(caller), ORG, NULL),
                              delete[caller]);
     }
-    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
-                                                     &(forge_patch_t){"{\"name\":\"X\"}", "{1}"}, &rows),
-                     FORGE_E_PRECONDITION_FAILED);
+    ck_assert_int_eq(
+        forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
+                                        &(forge_patch_t){.members = "{\"name\":\"X\"}", .if_version = "{1}"}, &rows),
+        FORGE_E_PRECONDITION_FAILED);
     ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{1}"),
                      FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
-                                                     &(forge_patch_t){"{\"slug\":\"uno\"}", "{4}"}, &rows),
-                     FORGE_OK);
+    ck_assert_int_eq(
+        forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
+                                        &(forge_patch_t){.members = "{\"slug\":\"uno\"}", .if_version = "{4}"}, &rows),
+        FORGE_OK);
     ck_assert_str_eq(column("name"), "New");
     ck_assert_str_eq(column("slug"), "uno");
     ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{5}"), FORGE_OK);
