@@ -85,8 +85,9 @@ static const forge_route_t routes[] = {
      .reads = FORGE_READS_COURSES | FORGE_READS_CONTENT,
      .list = &forge_store_path_list, .reply = &forge_api_course, .handle = path_list,
      .operation = "course_path", .summary = "Read the way to a course",
-     .description = "All courses to complete before this one, at most 500 of them: the nearest ones, at most 500 of them: the nearest ones, each behind its own prerequisites; the course itself is "
-         "not among them. Open to anyone who may see the course. Courses that the caller may not see are left out."},
+     .description = "All courses to complete before this one, at most 500 of them (the nearest ones), each behind its "
+         "own prerequisites; the course itself is not among them. Open to anyone who may see the course. Courses that "
+         "the caller may not see are left out."},
 };
 /* clang-format on */
 
