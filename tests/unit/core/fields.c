@@ -391,7 +391,12 @@ END_TEST
 
 START_TEST(nested_members)
 {
-    faulty("{\"one\":{}}", "/one/email", "required");
+    json_in(FORGE_INPUT_CREATE, "{\"title\":\"x\",\"one\":{}}");
+    ck_assert_str_eq(only_fault()->pointer, "/one/email");
+    ck_assert_str_eq(only_fault()->code, "required");
+    accepted(FORGE_INPUT_PATCH, "{\"one\":{\"level\":2}}"); /* of an object too a patch is a part */
+    faulty("{\"one\":{\"level\":4}}", "/one/level", "out_of_range");
+    faulty("{\"many\":[{}]}", "/many/0/email", "required");
     faulty("{\"many\":[{\"email\":\"ada@example.org\"},{\"email\":\"ada@example.org\",\"level\":4}]}", "/many/1/level",
            "out_of_range");
     json_in(FORGE_INPUT_PATCH, "{\"many\":[{\"email\":1},{\"level\":\"x\"}]}");
