@@ -147,9 +147,10 @@ START_TEST(rotatelogs_behind_a_pipe)
     expect_lines();
     const int before = files();
     pause_ms(1100);
-    request(0);
-    for (int i = 0; i < TRIES && files() == before; i++)
+    for (int i = 0; i < TRIES && files() == before; i++) { /* the last file may have had few lines */
+        request(0);
         pause_ms(50);
+    }
     ck_assert_int_gt(files(), before);
 }
 END_TEST
