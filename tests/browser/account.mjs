@@ -17,7 +17,7 @@ const at = (path) => `${demo.https}/account/${path}`;
 
 const decoded = (mail) => (/quoted-printable/i.test(mail)
   ? Buffer.from(mail.replace(/=\r?\n/g, '').replace(/=([0-9A-F]{2})/g, (all, hex) => String.fromCharCode(parseInt(hex, 16))), 'latin1').toString() : mail);
-const mails = () => readdirSync(process.env.FORGE_MAIL).map((name) => decoded(readFileSync(`${process.env.FORGE_MAIL}/${name}`, 'latin1')));
+const mails = () => readdirSync(process.env.FORGE_MAIL).filter((name) => !name.startsWith('.')).map((name) => decoded(readFileSync(`${process.env.FORGE_MAIL}/${name}`, 'latin1')));
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 // The link of a mail to an address that has not been used by this test before. The mailer comes once a second.
