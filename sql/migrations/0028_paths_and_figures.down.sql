@@ -85,6 +85,9 @@ UPDATE forge.personal SET export_select = $$
         FROM forge.exercises WHERE author_id = $1 ORDER BY id $$
     WHERE relation = 'exercises' AND account_column = 'author_id';
 
+DELETE FROM forge.app_rights WHERE relation = 'course_told';
+DROP FUNCTION forge.course_told(bigint, bigint);
+
 DO $$
 DECLARE
     routine regprocedure;

@@ -124,55 +124,36 @@ UPDATE forge.learners l SET score = n.score, last_active_at = coalesce(l.last_ac
 
 -- --- the export shows of a course what its owner may see ---
 
--- Whoever has left an organisation sees nothing of its courses any more but that they took part, and when.
+-- Whoever has left an organisation sees nothing of its courses any more but that they took part, and when. Inlined, so without a setting.
+CREATE FUNCTION forge.course_told(organization bigint, account bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT $1 IS NULL OR EXISTS (SELECT FROM forge.memberships m WHERE m.organization_id = $1 AND m.user_id = $2) $$;
+COMMENT ON FUNCTION forge.course_told(bigint, bigint) IS 'whether the export of an account shows the words of a course';
+INSERT INTO forge.app_rights VALUES ('course_told', '{EXECUTE}');
+
 UPDATE forge.personal SET export_select = $$
-        SELECT c.id, CASE WHEN k.known THEN c.title END AS title, CASE WHEN k.known THEN c.status END AS status,
+        SELECT c.id, CASE WHEN k.told THEN c.title END AS title, CASE WHEN k.told THEN c.status END AS status,
                forge.instant(c.created_at) AS created_at, forge.instant(c.updated_at) AS updated_at
-        FROM forge.courses c
-        CROSS JOIN LATERAL (SELECT c.organization_id IS NULL OR EXISTS (SELECT FROM forge.memberships m
-            WHERE m.organization_id = c.organization_id AND m.user_id = $1) AS known) k
-        WHERE c.instructor_id = $1 ORDER BY c.id $$
+        FROM forge.courses c, forge.course_told(c.organization_id, $1) k(told) WHERE c.instructor_id = $1 ORDER BY c.id $$
     WHERE relation = 'courses' AND account_column = 'instructor_id';
 UPDATE forge.personal SET export_select = $$
-        SELECT e.course_id, CASE WHEN k.known THEN n.title END AS title,
+        SELECT e.course_id, CASE WHEN forge.course_told(c.organization_id, $1) THEN c.title END AS title,
                forge.instant(e.enrolled_at) AS enrolled_at
-        FROM forge.enrollments e JOIN forge.courses n ON n.id = e.course_id
-        CROSS JOIN LATERAL (SELECT n.organization_id IS NULL OR EXISTS (SELECT FROM forge.memberships m
-            WHERE m.organization_id = n.organization_id AND m.user_id = $1) AS known) k
-        WHERE e.user_id = $1 ORDER BY n.id $$
+        FROM forge.enrollments e JOIN forge.courses c ON c.id = e.course_id WHERE e.user_id = $1 ORDER BY c.id $$
     WHERE relation = 'enrollments' AND account_column = 'user_id';
 UPDATE forge.personal SET export_select = $$
-        SELECT d.course_id, CASE WHEN k.known THEN n.title END AS title,
+        SELECT d.course_id, CASE WHEN forge.course_told(c.organization_id, $1) THEN c.title END AS title,
                forge.instant(d.completed_at) AS completed_at
-        FROM forge.course_completions d JOIN forge.courses n ON n.id = d.course_id
-        CROSS JOIN LATERAL (SELECT n.organization_id IS NULL OR EXISTS (SELECT FROM forge.memberships m
-            WHERE m.organization_id = n.organization_id AND m.user_id = $1) AS known) k
-        WHERE d.user_id = $1 ORDER BY n.id $$
+        FROM forge.course_completions d JOIN forge.courses c ON c.id = d.course_id WHERE d.user_id = $1 ORDER BY c.id $$
     WHERE relation = 'course_completions' AND account_column = 'user_id';
-UPDATE forge.personal SET export_select = $$
-        SELECT l.id, l.course_id, CASE WHEN k.known THEN l.title END AS title, CASE WHEN k.known THEN l.content END AS content,
-               forge.instant(l.created_at) AS created_at
-        FROM forge.lessons l JOIN forge.courses c ON c.id = l.course_id
-        CROSS JOIN LATERAL (SELECT c.organization_id IS NULL OR EXISTS (SELECT FROM forge.memberships m
-            WHERE m.organization_id = c.organization_id AND m.user_id = $1) AS known) k
-        WHERE l.created_by = $1 ORDER BY l.id $$
-    WHERE relation = 'lessons' AND account_column = 'created_by';
-UPDATE forge.personal SET export_select = $$
-        SELECT a.id, a.course_id, CASE WHEN k.known THEN a.title END AS title, CASE WHEN k.known THEN a.description END AS description,
-               forge.instant(a.created_at) AS created_at
-        FROM forge.assignments a JOIN forge.courses c ON c.id = a.course_id
-        CROSS JOIN LATERAL (SELECT c.organization_id IS NULL OR EXISTS (SELECT FROM forge.memberships m
-            WHERE m.organization_id = c.organization_id AND m.user_id = $1) AS known) k
-        WHERE a.created_by = $1 ORDER BY a.id $$
-    WHERE relation = 'assignments' AND account_column = 'created_by';
-UPDATE forge.personal SET export_select = $$
-        SELECT e.id, e.course_id, CASE WHEN k.known THEN e.title END AS title, CASE WHEN k.known THEN e.instructions END AS instructions,
-               forge.instant(e.created_at) AS created_at
-        FROM forge.exercises e LEFT JOIN forge.courses c ON c.id = e.course_id
-        CROSS JOIN LATERAL (SELECT c.organization_id IS NULL OR EXISTS (SELECT FROM forge.memberships m
-            WHERE m.organization_id = c.organization_id AND m.user_id = $1) AS known) k
-        WHERE e.author_id = $1 ORDER BY e.id $$
-    WHERE relation = 'exercises' AND account_column = 'author_id';
+-- What one has written oneself, and others may have changed since.
+UPDATE forge.personal p SET export_select = format($$
+        SELECT x.id, x.course_id, CASE WHEN k.told THEN x.title END AS title, CASE WHEN k.told THEN x.%1$I END AS %1$I,
+               forge.instant(x.created_at) AS created_at
+        FROM forge.%2$I x LEFT JOIN forge.courses c ON c.id = x.course_id, forge.course_told(c.organization_id, $1) k(told)
+        WHERE x.%3$I = $1 ORDER BY x.id $$, w.words, p.relation, p.account_column)
+    FROM (VALUES ('lessons', 'created_by', 'content'), ('assignments', 'created_by', 'description'), ('exercises', 'author_id', 'instructions'))
+        AS w(relation, account_column, words)
+    WHERE p.relation = w.relation::name AND p.account_column = w.account_column::name;
 
 -- --- all functions of before ---
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Files on the wire: multipart/form-data piece by piece (RFC 7578), names of files, and ranges of bytes (RFC 9110 §14).
+ * Files on the wire: multipart/form-data piece by piece (RFC 7578), names of files, and ranges of bytes (RFC 9110,
+ * section 14).
  * Nothing here keeps more of a body than the headers of one part.
  */
 #ifndef FORGE_CORE_FILES_H
@@ -52,8 +53,8 @@ const char *forge_core_multipart_why(const forge_multipart_t *m); /* a sentence 
  * that turn the direction of writing or are not seen, without blanks and dots at its edges, at most FORGE_FILE_NAME_MAX
  * characters; the ending stays when it is shortened. "" when nothing is left. */
 const char *forge_core_file_name(apr_pool_t *p, const char *sent);
-/* "attachment; filename="…"; filename*=UTF-8''…" (RFC 6266, RFC 8187); the second only where the first cannot say it.
- */
+/* "attachment; filename="…"; filename*=UTF-8''…" (RFC 6266, RFC 8187); the second only where the first cannot say
+ * it. */
 const char *forge_core_disposition(apr_pool_t *p, const char *name);
 
 /* --- ranges.c --- */

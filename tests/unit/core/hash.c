@@ -48,8 +48,10 @@ START_TEST(every_byte_matters)
     ck_assert(forge_core_hash_verify(forge_test_pool, "a\0b", 3, stored));
     ck_assert(!forge_core_hash_verify(forge_test_pool, "a\0c", 3, stored));
     ck_assert(!verify("a", stored));
-    const char *umlauts = "ääääääääääääääääääääääääääääääääääääääääääääääääää",
-               *other = "äääääääääääääääääääääääääääääääääääääääääääääääääö";
+    const char *umlauts = "äääääääääääääääääääääääää"
+                          "äääääääääääääääääääääääää",
+               *other = "äääääääääääääääääääääääää"
+                        "ääääääääääääääääääääääääö";
     stored = forge_core_hash_make(forge_test_pool, umlauts, strlen(umlauts), 4);
     ck_assert(verify(umlauts, stored));
     ck_assert(!verify(other, stored));

@@ -91,8 +91,8 @@ START_TEST(subjects)
     letter.subject = "=?UTF-8?Q?=42?=";
     ck_assert(!has(make("a@b.org", "c@d.org", &letter), "Subject: =?UTF-8?Q?"));
     /* long ones are folded between characters, and no line is longer than 76 */
-    letter.subject =
-        "Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung";
+    letter.subject = "Übung Übung Übung Übung Übung Übung Übung Übung Übung Übung "
+                     "Übung Übung Übung Übung Übung Übung Übung Übung";
     const char *text = make("a@b.org", "c@d.org", &letter), *line = strstr(text, "Subject: ");
     ck_assert(has(line, "?=\r\n =?UTF-8?B?"));
     for (; strncmp(line, "Message-ID", 10) != 0; line = strstr(line, "\r\n") + 2)
@@ -216,7 +216,8 @@ START_TEST(names_of_strangers_are_quoted_and_short)
         {"\u202egpj\u200b!", "Invitation to \"gpj!\""},
         {"123456789 123456789 123456789 123456789 ", "Invitation to \"123456789 123456789 123456789 123456789 \""},
         {"123456789 123456789 123456789 123456789 1", "Invitation to \"123456789 123456789 123456789 123456789 ...\""},
-        {"ääääääääääääääääääääääääääääääääääääääääää", "Invitation to \"ääääääääääääääääääääääääääääääääääääääää...\""},
+        {"ääääääääääääääääääääääääääääääääääääääääää", "Invitation to "
+                                                       "\"ääääääääääääääääääääääääääääääääääääääää...\""},
         {"", "Invitation to \"\""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)

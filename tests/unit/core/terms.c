@@ -25,7 +25,8 @@ static const struct {
      "Ein Baum ist eine Menge von Knoten, die so durch Kanten verbunden sind, dass es zwischen je zweien genau einen "
      "Weg gibt."},
     {"fr", "french",
-     "Un arbre est un ensemble de nœuds reliés par des arêtes, de sorte qu'il existe un seul chemin entre deux d'entre "
+     "Un arbre est un ensemble de nœuds reliés par des arêtes, de "
+     "sorte qu'il existe un seul chemin entre deux d'entre "
      "eux."},
     {"es", "spanish",
      "Un árbol es un conjunto de nodos unidos por aristas, de manera que existe exactamente un camino entre dos de "
@@ -37,13 +38,16 @@ static const struct {
      "Een boom is een verzameling knopen die door kanten verbonden zijn, zodat er tussen elke twee precies één pad "
      "is."},
     {"pl", "simple",
-     "Drzewo jest zbiorem wierzchołków połączonych krawędziami w taki sposób, że między każdymi dwoma istnieje "
+     "Drzewo jest zbiorem wierzchołków połączonych krawędziami w "
+     "taki sposób, że między każdymi dwoma istnieje "
      "dokładnie jedna droga."},
     {"ru", "russian",
-     "Дерево есть множество вершин, соединённых рёбрами так, что между любыми двумя из них существует ровно один "
+     "Дерево есть множество вершин, соединённых рёбрами так, что "
+     "между любыми двумя из них существует ровно один "
      "путь."},
     {"el", "greek",
-     "Ένα δέντρο είναι ένα σύνολο κόμβων που συνδέονται με ακμές έτσι ώστε να υπάρχει ακριβώς ένας δρόμος μεταξύ "
+     "Ένα δέντρο είναι ένα σύνολο κόμβων που συνδέονται με ακμές "
+     "έτσι ώστε να υπάρχει ακριβώς ένας δρόμος μεταξύ "
      "δύο κόμβων."},
     {"tr", "turkish",
      "Bir ağaç, herhangi iki düğüm arasında tam olarak bir yol olacak şekilde kenarlarla birbirine bağlanmış "

@@ -207,10 +207,10 @@ static const char *license(const char *text)
 
 START_TEST(test_licenses)
 {
-    ck_assert_str_eq(
-        license("Permission is hereby granted, free of charge, to any person\n obtaining a copy … The above copyright "
-                "notice and this permission notice shall be included"),
-        "MIT");
+    ck_assert_str_eq(license("Permission is hereby granted, free of charge, to any "
+                             "person\n obtaining a copy … The above copyright "
+                             "notice and this permission notice shall be included"),
+                     "MIT");
     ck_assert_str_eq(
         license("GNU GENERAL PUBLIC LICENSE\n   Version 3, 29 June 2007 … GNU Affero General Public License"),
         "GPL-3.0");
