@@ -14,12 +14,15 @@
 
 static const char me_path[] = "/api/v1/auth/me";
 
-/* The demo's pool, and under MPMs with threads its processes. */
+/* The demo's pool, and under MPMs with threads its processes. Under prefork there is a process for each of the crowd:
+ * who waits for a process waits for httpd, before the module can promise anything. */
 static char *demo_lines(void)
 {
+    const char *processes =
+        "DBDMin 1\nDBDKeep 1\nDBDMax 1\nStartServers 44\nMaxSpareServers 60\nMaxRequestWorkers 44\n";
     const char *threads = "ServerLimit 4\nStartServers 2\nThreadsPerChild 32\nMaxRequestWorkers 128\nMinSpareThreads "
                           "32\nMaxSpareThreads 128\nDBDMin 1\nDBDKeep 4\nDBDMax 12\n";
-    return F("%s", strcmp(env.mpm, "prefork") == 0 ? "DBDMin 1\nDBDKeep 1\nDBDMax 1\n" : threads);
+    return F("%s", strcmp(env.mpm, "prefork") == 0 ? processes : threads);
 }
 
 static void demo_start(void)
