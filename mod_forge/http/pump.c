@@ -41,7 +41,7 @@ extern module AP_MODULE_DECLARE_DATA forge_module;
 #define LET_GO      apr_time_from_sec(1)          /* after the last hook of the thread that suspended it */
 #define CALM        apr_time_from_msec(TICK - 10) /* between two looks at those who are calm */
 #define EVENTS      64
-#define CHAIN_MAX   64  /* of those who are calm that one worker runs one after another */
+#define BATCH       16  /* of those who are calm that a worker takes at a time */
 #define STATUS_GONE 499 /* in logs and metrics: the client left, there was no answer */
 
 typedef enum stage_t {
@@ -60,11 +60,11 @@ typedef struct ear_t {
 
 struct sleeper_t {
     APR_RING_ENTRY(sleeper_t) link;
-    sleeper_t *next; /* runs after it on the same worker */
     forge_req_t *q;
     request_rec *r;
     conn_rec *c;
-    int fd; /* -1: there is nothing to watch any more */
+    int fd;          /* -1: there is nothing to watch any more */
+    unsigned events; /* that epoll watches it for; 0: none */
     forge_wait_t wait;
     stage_t stage;
     forge_wake_t why;
@@ -86,7 +86,12 @@ static struct {
     apr_int64_t calm_at; /* when they were last looked at */
     int hurry;           /* they are to be looked at now */
     int epoll, bell;     /* the bell is an eventfd */
-    int workers;         /* threads that run what is awake */
+    sleepers_t turns;    /* calm ones whose turn has come, until a worker takes them */
+    int workers;         /* threads of httpd */
+    int processors;      /* that there are for them */
+    int runners;         /* workers that take turns off the ring */
+    unsigned taken;      /* batches of turns so far … */
+    unsigned seen;       /* … at the last look */
     bool dozes;          /* the thread sleeps until the bell rings: there was nobody to look at */
     apr_int64_t stops;   /* since when the child stops; 0: it does not */
     bool ended;          /* the thread is to end, whatever sleeps */
@@ -96,27 +101,48 @@ static char rung, watched; /* what epoll says of descriptors that are no client'
 
 /* --- in and out of the ring; all of it under the lock --- */
 
-static void watch(int fd, unsigned events, ear_t *ear)
+static void watch_client(sleeper_t *s, unsigned events)
 {
-    struct epoll_event event = {.events = events, .data.ptr = ear};
-    epoll_ctl(pump.epoll, EPOLL_CTL_ADD, fd, &event);
+    struct epoll_event event = {.events = events, .data.ptr = &s->client};
+    if (s->events != events)
+        epoll_ctl(pump.epoll, s->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, s->fd, &event);
+    s->events = events;
+}
+
+static void unwatch_client(sleeper_t *s)
+{
+    if (s->events)
+        epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->fd, NULL);
+    s->events = 0;
+}
+
+static void watch_own(sleeper_t *s)
+{
+    for (int i = 0; i < s->wait.count; i++) {
+        struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = &s->own};
+        epoll_ctl(pump.epoll, EPOLL_CTL_ADD, s->wait.fds[i], &event);
+    }
 }
 
 static void enter(sleeper_t *s, stage_t stage, apr_interval_time_t patience)
 {
     s->stage = stage;
-    s->gone = s->rang = false;
+    s->rang = false;
+    s->gone &= stage == WAITING; /* while it waits it may have been noted during its turn */
     s->until = forge_util_monotonic() + patience;
     sleepers_t *ring = stage == WAITING && s->wait.calm ? &pump.calm : &pump.sleepers;
     APR_RING_INSERT_TAIL(ring, s, sleeper_t, link);
-    watch(s->fd, stage == WAITING && !s->wait.reads ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP, &s->client);
-    for (int i = 0; stage == WAITING && i < s->wait.count; i++)
-        watch(s->wait.fds[i], EPOLLIN | EPOLLONESHOT, &s->own);
+    if (!s->gone)
+        watch_client(s, stage == WAITING && !s->wait.reads ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP);
+    if (stage == WAITING)
+        watch_own(s);
 }
 
+/* The client of a calm one is watched through its turn as well: it has thousands of them. */
 static void leave(sleeper_t *s)
 {
-    epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->fd, NULL);
+    if (s->stage != WAITING || !s->wait.calm || s->wait.reads)
+        unwatch_client(s);
     for (int i = 0; s->stage == WAITING && i < s->wait.count; i++)
         epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->wait.fds[i], NULL);
     APR_RING_REMOVE(s, link);
@@ -157,6 +183,9 @@ static void begin_wait(sleeper_t *s)
 static void finish(sleeper_t *s, int result)
 {
     conn_rec *c = s->c;
+    apr_thread_mutex_lock(pump.lock);
+    unwatch_client(s); /* before its socket may be closed */
+    apr_thread_mutex_unlock(pump.lock);
     if (!c->aborted)
         ap_die(result, s->r); /* with OK it only ends the answer */
     ap_process_request_after_handler(s->r);
@@ -188,13 +217,36 @@ static void run(sleeper_t *s)
         finish(s, result);
 }
 
-static void run_chain(void *baton)
+static void run_one(void *baton)
 {
-    sleeper_t *next;
-    for (sleeper_t *s = baton; s; s = next) {
-        next = s->next; /* once it has run it is another's, or gone */
-        run(s);
+    run(baton);
+}
+
+/* Takes some of those whose turn has come. 0: there is nobody left, and this worker is done. */
+static int take_turns(sleeper_t **batch)
+{
+    int n = 0;
+    apr_thread_mutex_lock(pump.lock);
+    for (; n < BATCH && !APR_RING_EMPTY(&pump.turns, sleeper_t, link); n++) {
+        batch[n] = APR_RING_FIRST(&pump.turns);
+        APR_RING_REMOVE(batch[n], link);
     }
+    if (n)
+        pump.taken++;
+    else
+        pump.runners--;
+    apr_thread_mutex_unlock(pump.lock);
+    return n;
+}
+
+static void run_turns(void *unused)
+{
+    sleeper_t *batch[BATCH];
+    int n;
+    (void)unused;
+    while ((n = take_turns(batch)) > 0)
+        for (int i = 0; i < n; i++)
+            run(batch[i]);
 }
 
 /* --- on the pump's thread --- */
@@ -226,7 +278,7 @@ static void take_note(const struct epoll_event *event)
         else
             s->gone |= (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
         if (s->gone || s->rang) /* no more events: epoll would repeat this one until it is its turn */
-            epoll_ctl(pump.epoll, EPOLL_CTL_DEL, s->fd, NULL);
+            unwatch_client(s);
     }
 }
 
@@ -246,7 +298,7 @@ static bool awake(sleeper_t *s, apr_int64_t now)
     return true;
 }
 
-/* Sorts out those of a ring whose time has come. */
+/* Sorts out those of a ring whose time has come: calm ones for pump.turns, the others for `going`. */
 static void sort_ring(sleepers_t *ring, apr_int64_t now, sleepers_t *going, sleepers_t *closed)
 {
     sleeper_t *next;
@@ -258,7 +310,7 @@ static void sort_ring(sleepers_t *ring, apr_int64_t now, sleepers_t *going, slee
             continue;
         leave(s);
         s->stage = RUNNING;
-        APR_RING_INSERT_TAIL(go ? going : closed, s, sleeper_t, link);
+        APR_RING_INSERT_TAIL(end ? closed : s->wait.calm ? &pump.turns : going, s, sleeper_t, link);
     }
 }
 
@@ -272,45 +324,46 @@ static int sort_out(sleepers_t *going, sleepers_t *closed)
         pump.calm_at = now;
         sort_ring(&pump.calm, now, going, closed);
     }
-    pump.dozes = APR_RING_EMPTY(&pump.sleepers, sleeper_t, link) && APR_RING_EMPTY(&pump.calm, sleeper_t, link);
+    pump.dozes = APR_RING_EMPTY(&pump.sleepers, sleeper_t, link) && APR_RING_EMPTY(&pump.calm, sleeper_t, link) &&
+                 APR_RING_EMPTY(&pump.turns, sleeper_t, link);
     return pump.dozes ? -1 : TICK;
 }
 
-/* How many of those who go one worker takes: a hand-over costs more than what a calm one does in its turn. */
-static int chain_length(const sleepers_t *going)
+/* How many workers are to begin with turns. As many as there are processors get thousands of turns done soonest, and
+ * leave the others to other requests. Where they stand still (a turn may ask the database, which may be slow), one more
+ * comes each time. Under the lock. */
+static int runners_wanted(void)
 {
-    int calm = 0;
-    for (const sleeper_t *s = APR_RING_FIRST(going); s != APR_RING_SENTINEL(going, sleeper_t, link);
+    int most = pump.processors, begin = 0;
+    if (APR_RING_EMPTY(&pump.turns, sleeper_t, link))
+        return 0;
+    if (pump.runners >= most && pump.taken == pump.seen && pump.runners < pump.workers)
+        most = pump.runners + 1;
+    pump.seen = pump.taken;
+    for (sleeper_t *s = APR_RING_FIRST(&pump.turns);
+         pump.runners + begin < most && s != APR_RING_SENTINEL(&pump.turns, sleeper_t, link);
          s = APR_RING_NEXT(s, link))
-        calm += s->wait.calm;
-    int each = calm / (pump.workers > 0 ? pump.workers : 1);
-    return each < 1 ? 1 : each < CHAIN_MAX ? each : CHAIN_MAX;
+        begin++;
+    pump.runners += begin;
+    return begin;
 }
 
-/* Takes the first one off the ring, and with a calm one more of that kind behind it. */
-static sleeper_t *take_chain(sleepers_t *going, int length)
+static void hand_over(void (*what)(void *baton), void *baton)
 {
-    sleeper_t *first = APR_RING_FIRST(going), *last = first;
-    APR_RING_REMOVE(first, link);
-    first->next = NULL;
-    while (first->wait.calm && --length > 0 && !APR_RING_EMPTY(going, sleeper_t, link) &&
-           APR_RING_FIRST(going)->wait.calm) {
-        last = last->next = APR_RING_FIRST(going);
-        APR_RING_REMOVE(last, link);
-        last->next = NULL;
-    }
-    return first;
+    if (ap_mpm_register_timed_callback(PASSED, what, baton) != APR_SUCCESS)
+        what(baton); /* holds up the others, but loses nothing */
 }
 
 /* Hands them to workers and tears down what has ended. */
-static void dispatch(sleepers_t *going, sleepers_t *closed)
+static void dispatch(sleepers_t *going, sleepers_t *closed, int runners)
 {
-    int length = chain_length(going);
     while (!APR_RING_EMPTY(going, sleeper_t, link)) {
-        sleeper_t *chain = take_chain(going, length);
-        if (ap_mpm_register_timed_callback(PASSED, run_chain, chain) != APR_SUCCESS)
-            run_chain(chain); /* holds up the others, but loses nothing */
+        sleeper_t *s = APR_RING_FIRST(going);
+        APR_RING_REMOVE(s, link);
+        hand_over(run_one, s);
     }
+    while (runners-- > 0)
+        hand_over(run_turns, NULL);
     while (!APR_RING_EMPTY(closed, sleeper_t, link)) {
         sleeper_t *s = APR_RING_FIRST(closed);
         APR_RING_REMOVE(s, link);
@@ -322,7 +375,7 @@ static void *APR_THREAD_FUNC watch_all(apr_thread_t *self, void *unused)
 {
     struct epoll_event events[EVENTS];
     sleepers_t going, closed;
-    int sleep = -1;
+    int sleep = -1, runners = 0;
     (void)self;
     (void)unused;
     APR_RING_INIT(&going, sleeper_t, link);
@@ -333,12 +386,14 @@ static void *APR_THREAD_FUNC watch_all(apr_thread_t *self, void *unused)
         for (int i = 0; i < n; i++)
             take_note(&events[i]);
         ended = pump.ended;
-        if (!ended)
+        if (!ended) {
             sleep = sort_out(&going, &closed);
+            runners = runners_wanted();
+        }
         apr_thread_mutex_unlock(pump.lock);
         if (forge_http_flight_watch())
             sleep = TICK;
-        dispatch(&going, &closed);
+        dispatch(&going, &closed, ended ? 0 : runners);
     }
     return NULL;
 }
@@ -427,9 +482,13 @@ void forge_http_pump_child(apr_pool_t *pchild, server_rec *s)
         return;
     APR_RING_INIT(&pump.sleepers, sleeper_t, link);
     APR_RING_INIT(&pump.calm, sleeper_t, link);
+    APR_RING_INIT(&pump.turns, sleeper_t, link);
     pump.dozes = true;
     if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &pump.workers) != APR_SUCCESS)
         pump.workers = 1;
+    pump.processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    if (pump.processors < 2)
+        pump.processors = 2;
     pump.epoll = epoll_create1(EPOLL_CLOEXEC);
     pump.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pump.epoll < 0 || pump.bell < 0 || epoll_ctl(pump.epoll, EPOLL_CTL_ADD, pump.bell, &event) != 0 ||
