@@ -240,6 +240,8 @@ enum {
     FORGE_R_LANGUAGE = 1 << 21, /* Accept-Language decides more than how problems speak: what is made, or a mail */
     FORGE_R_WORDED = 1 << 22,   /* Accept-Language decides how a good answer speaks, if it has a sentence
                                    (forge_reply_sentence) */
+    FORGE_R_PATIENT = 1 << 23,  /* it may delete very much: its statements have more time (http/db.c), as those of each
+                                   DELETE */
     FORGE_R_TABLE = 1 << 24,    /* a list that "Accept: text/csv" gets whole, as a table, whatever the paging says */
     FORGE_R_BUNDLE = 1 << 25,   /* its body is a whole course: bounded by ForgeMaxBundle instead of ForgeMaxBody */
     FORGE_R_FILE = 1 << 26,     /* the bytes of a file come or go: it uses the connections that are for those, after its

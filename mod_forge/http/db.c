@@ -75,6 +75,13 @@ static forge_status_t take(forge_req_t *q, forge_db_t **db)
     return FORGE_OK;
 }
 
+/* What is deleted may take a million rows with it, and would otherwise stay for ever. A request is not cut off by httpd
+ * meanwhile, and nothing is deleted if it is: all is one transaction. */
+static bool deletes(const forge_req_t *q)
+{
+    return q->route && (q->route->method == FORGE_DELETE || q->route->flags & FORGE_R_PATIENT);
+}
+
 /* Asked before the wait for a connection, and after it: an answer that would find no room is not made. */
 static forge_status_t expect_room(forge_req_t *q)
 {
@@ -100,6 +107,8 @@ forge_status_t forge_http_db(forge_req_t *q, forge_db_t **db)
         FORGE_TRY(expect_room(q));
         if (unjudged(q))
             FORGE_TRY(forge_store_db_unjudged(*db));
+        if (deletes(q))
+            FORGE_TRY(forge_store_db_patient(*db, FORGE_PATIENCE));
     }
     *db = forge_server_lease_db(q->lease);
     if (q->cached)

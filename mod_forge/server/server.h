@@ -167,6 +167,7 @@ forge_status_t forge_server_lease_lend(apr_pool_t *p, const forge_server_t *serv
 /* The same for a question whether all is well, which takes at most four seconds whatever the configuration says. */
 forge_status_t forge_server_lease_probe(apr_pool_t *p, const forge_server_t *server, forge_activity_t activity,
                                         forge_db_fn use, void *data);
+#define FORGE_PATIENCE apr_time_from_sec(60) /* for one statement that deletes what may be very much */
 /* The connection of a lease; NULL if it was already returned, or if `lease` is NULL. */
 forge_db_t *forge_server_lease_db(const forge_lease_t *lease);
 

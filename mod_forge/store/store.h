@@ -21,6 +21,7 @@ typedef struct forge_db_settings_t {       /* plain values from the configuratio
     forge_live_t *live;                  /* where the time of each statement is counted; NULL: nowhere */
     apr_int64_t quota_rows, quota_bytes; /* what one account may store; 0: as much as it likes */
     bool replica;                        /* it must lead to a standby, instead of a server that takes writes */
+    apr_interval_time_t lock_timeout;    /* as statement_timeout, for one that waits for a lock; 0: the same time */
 } forge_db_settings_t;
 
 /* Messages for the error log reach out by callback: this room has no log of its own. `tag` is "FG0201" …, unique. */
@@ -51,6 +52,9 @@ forge_status_t forge_store_db_attach(apr_pool_t *p, void *native, const forge_db
  * Before a transaction. One round trip, and the next use with a quota has one too; none when the connection is so
  * already. */
 forge_status_t forge_store_db_unjudged(forge_db_t *db);
+/* In this use a statement may take so long, where `patience` is more than its settings say; for a lock it waits as
+ * before. Before a transaction. One round trip, in the usual time, so that a server that hangs is found by it. */
+forge_status_t forge_store_db_patient(forge_db_t *db, apr_interval_time_t patience);
 void forge_store_db_timed(forge_db_t *db, forge_store_timed_fn timed, void *baton); /* from now on, in this use */
 /* Before the connection goes back: rolls back what is open; breaks a connection that is then not idle, so that the pool
  * replaces it. Idempotent. */

@@ -18,6 +18,7 @@ APLOG_USE_MODULE(forge);
 
 #define STEP               apr_time_from_sec(1) /* how often the task runs */
 #define HOUSEKEEPING_EVERY apr_time_from_sec(60)
+#define PATIENT_ERASURES   10 /* of accounts with so much that one takes longer than a statement usually may */
 
 typedef struct task_t {
     server_rec *s;
@@ -75,13 +76,41 @@ static forge_status_t compare_connections(apr_pool_t *p, forge_server_t *server)
     return status;
 }
 
+static forge_status_t erase_all(forge_db_t *db, apr_pool_t *p, void *unused)
+{
+    (void)unused;
+    return forge_store_accounts_erase(db, p);
+}
+
+static forge_status_t erase_with_patience(forge_db_t *db, apr_pool_t *p, void *unused)
+{
+    (void)unused;
+    FORGE_TRY(forge_store_db_patient(db, FORGE_PATIENCE));
+    return forge_store_accounts_erase_any(db, p);
+}
+
+static forge_status_t sweep(forge_db_t *db, apr_pool_t *p, void *unused)
+{
+    (void)unused;
+    return forge_store_housekeeping(db, p);
+}
+
+/* An account may have so much that its erasure takes longer than a statement usually may. */
+static forge_status_t erase(apr_pool_t *p, forge_server_t *server)
+{
+    const forge_activity_t activity = FORGE_ACTIVITY("forge erasure");
+    forge_status_t status = forge_server_lease_lend(p, server, activity, erase_all, NULL);
+    for (int n = 0; status == FORGE_E_TIMEOUT && n < PATIENT_ERASURES; n++) {
+        FORGE_TRY(forge_server_lease_lend(p, server, activity, erase_with_patience, NULL));
+        status = forge_server_lease_lend(p, server, activity, erase_all, NULL);
+    }
+    return status;
+}
+
 static forge_status_t housekeep(apr_pool_t *p, forge_server_t *server)
 {
-    forge_lease_t *lease;
-    forge_db_t *db;
-    FORGE_TRY(forge_server_lease_take(p, server, FORGE_ACTIVITY("forge housekeeping"), &lease, &db));
-    forge_status_t status = forge_store_housekeeping(db, p), erased = forge_store_accounts_erase(db, p);
-    forge_server_lease_return(lease);
+    forge_status_t status = forge_server_lease_lend(p, server, FORGE_ACTIVITY("forge housekeeping"), sweep, NULL);
+    forge_status_t erased = erase(p, server);
     return status == FORGE_OK ? erased : status;
 }
 
@@ -110,7 +139,7 @@ static void step(void *data, apr_pool_t *p)
         (now - task->housekept > HOUSEKEEPING_EVERY || now < task->housekept)) {
         task->housekept = now;
         forge_status_t status = housekeep(p, server);
-        if (status != FORGE_OK && !transient(status))
+        if (status != FORGE_OK && (status == FORGE_E_TIMEOUT || !transient(status)))
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, task->s, "FG0432: could not delete expired data: %s",
                          forge_util_error(status)->code);
     }

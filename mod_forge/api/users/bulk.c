@@ -103,8 +103,8 @@ static forge_status_t users_bulk(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_POST, "/users/bulk", FORGE_ROLE_ADMIN, .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CHECKS,
-     .body = &bulk_body, .reply = &bulk_results, .handle = users_bulk, .again = forge_reply_kept,
+    {FORGE_POST, "/users/bulk", FORGE_ROLE_ADMIN, .flags = FORGE_R_IDEMPOTENT | FORGE_R_STEP_UP | FORGE_R_CHECKS |
+     FORGE_R_PATIENT, .body = &bulk_body, .reply = &bulk_results, .handle = users_bulk, .again = forge_reply_kept,
      .operation = "users_bulk", .summary = "Change many accounts at once",
      .description = "For administrators. All changes are made in one transaction, as if one account came after the "
          "other. The last active administrator fails with last_admin and stays; the others are changed. delete does "

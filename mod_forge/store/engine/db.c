@@ -13,7 +13,7 @@
 
 /* pg_temp last: without it a temporary table would be found before the real one. */
 static const char settings_sql[] =
-    "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),"
+    "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $6, false),"
     " set_config('idle_in_transaction_session_timeout', $2, false), set_config('application_name', $3, false),"
     " set_config('client_encoding', 'UTF8', false), set_config('client_min_messages', 'notice', false), "
     "set_config('timezone', 'UTC', false), set_config('datestyle', "
@@ -43,14 +43,17 @@ static PGresult *answer_of(forge_db_t *db, apr_int64_t deadline)
  * trip. */
 static bool greeting_send(forge_db_t *db, bool schema)
 {
-    char statement[24], idle[24], quota[48] = "";
-    const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge", db->link->session, quota};
+    char statement[24], lock[24], idle[24], quota[48] = "";
+    const char *args[] = {statement, idle, *db->activity ? db->activity : "mod_forge", db->link->session, quota, lock};
+    const apr_interval_time_t lock_timeout =
+        db->settings.lock_timeout ? db->settings.lock_timeout : db->settings.statement_timeout;
     if (db->settings.quota_rows > 0)
         snprintf(quota, sizeof(quota), "%" APR_INT64_T_FMT " %" APR_INT64_T_FMT, db->settings.quota_rows,
                  db->settings.quota_bytes);
     snprintf(statement, sizeof(statement), "%" APR_INT64_T_FMT, db->settings.statement_timeout / 1000);
+    snprintf(lock, sizeof(lock), "%" APR_INT64_T_FMT, lock_timeout / 1000);
     snprintf(idle, sizeof(idle), "%" APR_INT64_T_FMT, db->settings.idle_timeout / 1000);
-    return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 5, NULL, args, NULL, NULL, 0) &&
+    return PQenterPipelineMode(db->conn) && PQsendQueryParams(db->conn, settings_sql, 6, NULL, args, NULL, NULL, 0) &&
            PQpipelineSync(db->conn) &&
            (!schema ||
             (PQsendQueryParams(db->conn, schema_sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(db->conn)));
@@ -191,6 +194,21 @@ forge_status_t forge_store_db_unjudged(forge_db_t *db)
         return FORGE_E_DATABASE_DOWN;
     db->settings.quota_rows = db->settings.quota_bytes = 0;
     return same_settings(db) ? FORGE_OK : greet(db, false);
+}
+
+forge_status_t forge_store_db_patient(forge_db_t *db, apr_interval_time_t patience)
+{
+    if (!db || !db->conn)
+        return FORGE_E_DATABASE_DOWN;
+    const apr_interval_time_t more = patience - db->settings.statement_timeout;
+    if (more <= 0)
+        return FORGE_OK;
+    db->settings.lock_timeout = db->settings.statement_timeout;
+    db->settings.statement_timeout = patience;
+    FORGE_TRY(greet(db, false));
+    if (db->settings.answer_timeout > 0)
+        db->settings.answer_timeout += more;
+    return FORGE_OK;
 }
 
 void forge_store_db_timed(forge_db_t *db, forge_store_timed_fn timed, void *baton)

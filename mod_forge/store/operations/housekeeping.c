@@ -3,18 +3,18 @@
  */
 #include "operations_private.h"
 
-#define BATCH 1000          /* rows in one statement */
+enum { BATCH = 1000 };      /* rows in one statement at most */
 enum { BATCHES_MAX = 100 }; /* statements for one table and run */
 
 /* clang-format off */
 
-/* Deletes one batch of the rows where `which` holds, found by `key`, and says how many. ARRAY(…) runs once; a semi-join
- * might run its LIMIT again and again. */
+/* Deletes one batch of the rows where `which` holds, found by `key`, and says how many; $1 is how many it may be.
+ * ARRAY(…) runs once; a semi-join might run its LIMIT again and again. */
 #define SWEEP(table, key, which)                                                                               \
     "WITH gone AS (DELETE FROM forge." table " WHERE " key " = ANY (ARRAY(SELECT " key " FROM forge." table    \
     " WHERE " which ")) RETURNING 1) SELECT count(*) AS n FROM gone"
 /* Rows that another node is deleting are skipped. */
-#define FREE " LIMIT " APR_STRINGIFY(BATCH) " FOR UPDATE SKIP LOCKED"
+#define FREE " LIMIT $1::integer FOR UPDATE SKIP LOCKED"
 
 /* What is deleted, and when. A guest stays for 30 days after its last session has ended. Sessions stay as long, so that
  * the last one is found while it matters. The expiry of a session no longer moves once it is revoked, so one index
@@ -28,7 +28,7 @@ static const forge_stmt_t sweeps[] = {
     {"sweep_sessions", SWEEP("sessions", "id", "expires_at < now() - interval '30 days'" FREE)},
     {"sweep_revocations", SWEEP("revocations", "id",
         "at < now() - " FORGE_INTERVAL(FORGE_ACCESS_HOURS_MAX, "hours") " - interval '1 hour'"
-        " ORDER BY at LIMIT " APR_STRINGIFY(BATCH))},
+        " ORDER BY at LIMIT $1::integer")},
     {"sweep_stream_tickets", SWEEP("stream_tickets", "sha256", "expires_at < now()" FREE)},
     {"sweep_api_keys", SWEEP("api_keys", "id", "expires_at < now() - interval '30 days'" FREE)},
     {"sweep_guests", SWEEP("users", "id",
@@ -51,10 +51,28 @@ static const forge_stmt_t sweeps[] = {
     {"sweep_site_jobs", SWEEP("jobs", "id",
         "finished_at < now() - interval '1 hour' AND status = 'done' AND user_id IS NULL" FREE)},
     /* Nothing goes here: who has done all that is left of a course has completed it (migration 0020). */
-    {"settle_courses", "SELECT forge.settle_courses(" APR_STRINGIFY(BATCH) ") AS n"},
+    {"settle_courses", "SELECT forge.settle_courses($1::integer) AS n"},
 };
 
 /* clang-format on */
+
+/* Until nothing is left. A batch that takes too long is tried again as a smaller one: with a row many others may go. */
+static forge_status_t sweep(forge_db_t *db, apr_pool_t *turn, const forge_stmt_t *what)
+{
+    forge_status_t status = FORGE_OK;
+    apr_int64_t most = BATCH, gone = most;
+    for (int n = 0; gone == most && n < BATCHES_MAX && status == FORGE_OK; n++) {
+        forge_rows_t *rows;
+        status = forge_store_run(db, turn, what, FORGE_ARGS(forge_util_itoa(turn, most)), &rows);
+        gone = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
+        if (status == FORGE_E_TIMEOUT && most > 1) {
+            gone = most /= 10;
+            status = FORGE_OK;
+        }
+        apr_pool_clear(turn);
+    }
+    return status;
+}
 
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p)
 {
@@ -62,15 +80,9 @@ forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p)
     apr_pool_t *turn;
     apr_pool_create(&turn, p);
     for (size_t i = 0; i < sizeof(sweeps) / sizeof(*sweeps); i++) {
-        apr_int64_t gone = BATCH;
-        for (int n = 0; gone == BATCH && n < BATCHES_MAX; n++) {
-            forge_rows_t *rows;
-            forge_status_t status = forge_store_run(db, turn, &sweeps[i], FORGE_NO_ARGS, &rows);
-            gone = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
-            if (status != FORGE_OK && first == FORGE_OK)
-                first = status;
-            apr_pool_clear(turn);
-        }
+        forge_status_t status = sweep(db, turn, &sweeps[i]);
+        if (first == FORGE_OK)
+            first = status;
     }
     apr_pool_destroy(turn);
     return first;

@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define BATCH 100           /* accounts in one statement */
+enum { BATCH = 100 };       /* accounts in one statement at most */
 enum { BATCHES_MAX = 100 }; /* statements in one run */
 
 /* clang-format off */
@@ -99,14 +99,16 @@ static const forge_stmt_t account_delete = {
     " SELECT v.outcome AS _outcome, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased") " FROM verdict v"};
 
 /* Skips rows that another node is working on. */
-static const forge_stmt_t accounts_erase = {
-    "accounts_erase",
-    "WITH due AS MATERIALIZED ("
-    " SELECT id FROM forge.users WHERE erase_at < now() ORDER BY erase_at"
-    " LIMIT " APR_STRINGIFY(BATCH) " FOR NO KEY UPDATE SKIP LOCKED), "
-    FORGE_ERASE("due") ", "
-    FORGE_AUDIT("SELECT 'user.anonymized', NULL::bigint, c.id, NULL::inet, NULL::text, '{}'::jsonb FROM erased c")
-    " SELECT (SELECT count(*) FROM erased) AS n, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased")};
+#define ERASE_DUE(order, most) \
+    "WITH due AS MATERIALIZED (" \
+    " SELECT id FROM forge.users WHERE erase_at < now() ORDER BY " order " LIMIT " most \
+    " FOR NO KEY UPDATE SKIP LOCKED), " \
+    FORGE_ERASE("due") ", " \
+    FORGE_AUDIT("SELECT 'user.anonymized', NULL::bigint, c.id, NULL::inet, NULL::text, '{}'::jsonb FROM erased c") \
+    " SELECT (SELECT count(*) FROM erased) AS n, " FORGE_AUDITED ", " FORGE_REVOKED_USERS("erased")
+/* $1 how many. */
+static const forge_stmt_t accounts_erase = {"accounts_erase", ERASE_DUE("erase_at", "$1::bigint")};
+static const forge_stmt_t accounts_erase_any = {"accounts_erase_any", ERASE_DUE("random()", "1")};
 
 /* clang-format on */
 
@@ -154,15 +156,25 @@ forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const f
 forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p)
 {
     apr_pool_t *turn;
-    apr_int64_t n = BATCH;
+    apr_int64_t most = BATCH, n = most;
     forge_status_t status = FORGE_OK;
     apr_pool_create(&turn, p);
-    for (int i = 0; n == BATCH && i < BATCHES_MAX && status == FORGE_OK; i++) {
+    for (int i = 0; n == most && i < BATCHES_MAX && status == FORGE_OK; i++) {
         forge_rows_t *rows;
-        status = forge_store_run(db, turn, &accounts_erase, FORGE_NO_ARGS, &rows);
+        status = forge_store_run(db, turn, &accounts_erase, FORGE_ARGS(forge_util_itoa(turn, most)), &rows);
         n = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
+        if (status == FORGE_E_TIMEOUT && most > 1) {
+            n = most /= 10;
+            status = FORGE_OK;
+        }
         apr_pool_clear(turn);
     }
     apr_pool_destroy(turn);
     return status;
+}
+
+forge_status_t forge_store_accounts_erase_any(forge_db_t *db, apr_pool_t *p)
+{
+    forge_rows_t *rows;
+    return forge_store_run(db, p, &accounts_erase_any, FORGE_NO_ARGS, &rows);
 }

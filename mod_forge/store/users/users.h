@@ -58,8 +58,11 @@ forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const fo
  * this very moment. */
 forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                           const char *if_version);
-/* Housekeeping: those whose time is over, in batches. */
+/* Housekeeping: those whose time is over, in batches; smaller ones where a statement would take too long.
+ * FORGE_E_TIMEOUT when it does for one account. */
 forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p);
+/* One of them, whichever: one that takes too long even so must not hold up the others. */
+forge_status_t forge_store_accounts_erase_any(forge_db_t *db, apr_pool_t *p);
 
 /* --- bulk.c --- */
 

@@ -125,6 +125,63 @@ START_TEST(a_server_hangs_after_a_flood)
 }
 END_TEST
 
+static reply_t *change_course(const char *method, port_t port, const char *token)
+{
+    const char *body = strcmp(method, "PATCH") == 0 ? "{\"title\":\"Other\"}" : NULL;
+    return CALL(method, "/api/v1/courses/1", .port = port, .token = token, .json = body, .lenient = true);
+}
+
+static void make_course(const char *token)
+{
+    expect_status(CALL("POST", "/api/v1/courses", .token = token, .json = "{\"title\":\"Large\"}"), 201);
+}
+
+/* A deletion may take long, but it knows at once that nobody answers, and for another's lock it does not wait long. */
+START_TEST(a_deletion_meets_a_server_that_hangs)
+{
+    watchdog(150);
+    expect_outage();
+    expect_log("FG0207");
+    const char *token = person("instructor").access;
+    make_course(token);
+    expect_status(CALL("DELETE", "/api/v1/courses/2", .token = token), 404);
+    env_postgres_freeze(true);
+    reply_t *reply = change_course("DELETE", PORT_MAIN, token);
+    env_postgres_freeze(false);
+    ck_assert_int_eq(reply->status, 503);
+    ck_assert_msg(reply->seconds <= AT_MOST, "it took %.1f s", reply->seconds);
+    expect_right_soon(PORT_MAIN, token);
+    struct pg_conn *session = sql_session();
+    sql_on(session, "BEGIN; LOCK TABLE forge.courses IN ACCESS EXCLUSIVE MODE");
+    reply = change_course("DELETE", PORT_MAIN, token);
+    sql_on(session, "ROLLBACK");
+    ck_assert_int_ge(reply->status, 500);
+    ck_assert_msg(reply->seconds <= AT_MOST, "it took %.1f s", reply->seconds);
+    expect_status(change_course("DELETE", PORT_MAIN, token), 204);
+}
+END_TEST
+
+/* What hangs on a course may be a million rows: ForgeStatementTimeout is for changes, not for a deletion. */
+START_TEST(a_deletion_may_take_longer)
+{
+    watchdog(100);
+    expect_log("FG0207");
+    const char *token = person("instructor").access;
+    make_course(token);
+    sql("CREATE FUNCTION forge.dawdle() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN PERFORM"
+        " pg_sleep(1); RETURN coalesce(NEW, OLD); END $$; CREATE TRIGGER dawdle BEFORE UPDATE OR DELETE ON"
+        " forge.courses FOR EACH ROW EXECUTE FUNCTION forge.dawdle()");
+    env_second_launch("ForgeStatementTimeout 500ms\n");
+    ck_assert(env_second_ready(30));
+    reply_t *patched = change_course("PATCH", PORT_SECOND, token),
+            *deleted = change_course("DELETE", PORT_SECOND, token);
+    sql("DROP TRIGGER dawdle ON forge.courses; DROP FUNCTION forge.dawdle()");
+    expect_problem(patched, "timeout");
+    expect_status(deleted, 204);
+    expect_status(CALL("GET", me_path, .port = PORT_SECOND, .token = token), 200);
+}
+END_TEST
+
 static bool process_exists(int pid)
 {
     return process_kill(pid, 0) == 0;
@@ -265,6 +322,7 @@ Suite *suite_outages(void)
     tcase_add_checked_fixture(hangs, NULL, wake);
     tcase_add_test(hangs, a_crowd_meets_a_server_that_hangs);
     tcase_add_test(hangs, a_server_hangs_after_a_flood);
+    tcase_add_test(hangs, a_deletion_meets_a_server_that_hangs);
     tcase_add_test(hangs, children_end_while_a_server_hangs);
     tcase_add_test(hangs, children_end_in_spite_of_a_long_statement);
     TCase *back = case_make(suite, "back");
@@ -273,6 +331,7 @@ Suite *suite_outages(void)
     TCase *busy = case_make(suite, "busy");
     tcase_add_checked_fixture(busy, NULL, wake);
     tcase_add_test(busy, waiting_leaves_threads_to_others);
+    tcase_add_test(busy, a_deletion_may_take_longer);
     tcase_add_test(busy, idle_connections_are_given_back);
     return suite;
 }

@@ -112,7 +112,8 @@ START_TEST(survives_a_killed_back_end)
 {
     apr_pool_t *other;
     forge_db_t *dead;
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
+    forge_db_settings_t settings = {
+        .statement_timeout = APR_USEC_PER_SEC, .answer_timeout = APR_USEC_PER_SEC, .idle_timeout = APR_USEC_PER_SEC};
     add_works();
     forge_store_db_detach(db);
     apr_pool_create(&other, forge_test_pool);
@@ -156,7 +157,8 @@ END_TEST
 /* Attaches anew with a short answer timeout. */
 static void hurry(apr_interval_time_t answer)
 {
-    forge_db_settings_t settings = {10 * APR_USEC_PER_SEC, answer, 10 * APR_USEC_PER_SEC, NULL, 0, 0, false};
+    forge_db_settings_t settings = {
+        .statement_timeout = 10 * APR_USEC_PER_SEC, .answer_timeout = answer, .idle_timeout = 10 * APR_USEC_PER_SEC};
     forge_store_db_detach(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
                      FORGE_OK);
@@ -204,7 +206,8 @@ END_TEST
 
 START_TEST(stopped_at_the_first_word)
 {
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, 300000, APR_USEC_PER_SEC, NULL, 0, 0, false};
+    forge_db_settings_t settings = {
+        .statement_timeout = APR_USEC_PER_SEC, .answer_timeout = 300000, .idle_timeout = APR_USEC_PER_SEC};
     forge_db_t *other;
     PGconn *fresh =
         forge_test_pg_connect(forge_test_pool, forge_test_pg_database(forge_test_pool, "store_fresh", true));
@@ -220,7 +223,9 @@ END_TEST
 
 START_TEST(outdated_schema_recovers)
 {
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
+    forge_db_settings_t settings = {.statement_timeout = APR_USEC_PER_SEC,
+                                    .answer_timeout = 4 * APR_USEC_PER_SEC,
+                                    .idle_timeout = APR_USEC_PER_SEC};
     forge_db_t *mine;
     int found, max;
     const char *where = forge_test_pg_database(forge_test_pool, "store_empty", false), *why;
@@ -281,7 +286,9 @@ static void last_words(void *baton, bool is_error, const char *tag, const char *
 /* The log leads to the command that gives this very role its rights. */
 START_TEST(role_without_rights)
 {
-    forge_db_settings_t settings = {APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
+    forge_db_settings_t settings = {.statement_timeout = APR_USEC_PER_SEC,
+                                    .answer_timeout = 4 * APR_USEC_PER_SEC,
+                                    .idle_timeout = APR_USEC_PER_SEC};
     forge_db_t *other;
     const char *said = "", *where = forge_test_pg_database(forge_test_pool, "store_denied", true);
     forge_db_t *admin = forge_test_pg_attach(forge_test_pool, forge_test_pg_connect(forge_test_pool, where));
@@ -307,8 +314,9 @@ END_TEST
 /* A new request on the same connection. */
 static void request(const char *id)
 {
-    static const forge_db_settings_t settings = {
-        APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
+    static const forge_db_settings_t settings = {.statement_timeout = APR_USEC_PER_SEC,
+                                                 .answer_timeout = 4 * APR_USEC_PER_SEC,
+                                                 .idle_timeout = APR_USEC_PER_SEC};
     forge_store_db_detach(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){id, NULL, NULL}, &db),
                      FORGE_OK);
@@ -401,7 +409,8 @@ END_TEST
 
 static const char *statement_timeout_of(apr_interval_time_t statement)
 {
-    const forge_db_settings_t settings = {statement, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0, false};
+    const forge_db_settings_t settings = {
+        .statement_timeout = statement, .answer_timeout = 4 * APR_USEC_PER_SEC, .idle_timeout = 10 * APR_USEC_PER_SEC};
     forge_store_db_leave(db);
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
                      FORGE_OK);
@@ -414,6 +423,21 @@ START_TEST(timeout_is_that_of_each_use)
     ck_assert_str_eq(statement_timeout_of(APR_USEC_PER_SEC), "1s");
     ck_assert_str_eq(statement_timeout_of(3 * APR_USEC_PER_SEC), "3s");
     ck_assert_str_eq(statement_timeout_of(APR_USEC_PER_SEC), "1s");
+}
+END_TEST
+
+/* What is deleted may take very long; what it waits for may not. */
+START_TEST(patience_is_for_one_use)
+{
+    static const char both[] = "SELECT current_setting('statement_timeout') || ' ' || current_setting('lock_timeout')";
+    statement_timeout_of(APR_USEC_PER_SEC);
+    ck_assert_int_eq(forge_store_db_patient(db, APR_USEC_PER_SEC / 2), FORGE_OK); /* less than it has */
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, both), "1s 1s");
+    ck_assert_int_eq(forge_store_db_patient(db, 60 * APR_USEC_PER_SEC), FORGE_OK);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, both), "1min 1s");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT 1 FROM pg_sleep(4.5)"), "1"); /* it waits as well */
+    statement_timeout_of(APR_USEC_PER_SEC);
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, both), "1s 1s");
 }
 END_TEST
 
@@ -450,7 +474,8 @@ START_TEST(a_refused_write_drops_the_connection)
     ck_assert(forge_store_native_state(conn).unwritable);
     PQreset(conn);
     PQclear(PQexec(conn, "SET default_transaction_read_only = on"));
-    const forge_db_settings_t settings = {APR_USEC_PER_SEC, APR_USEC_PER_SEC, APR_USEC_PER_SEC, NULL, 0, 0, false};
+    const forge_db_settings_t settings = {
+        .statement_timeout = APR_USEC_PER_SEC, .answer_timeout = APR_USEC_PER_SEC, .idle_timeout = APR_USEC_PER_SEC};
     ck_assert_int_eq(forge_store_db_attach(forge_test_pool, conn, &settings, &(forge_db_use_t){NULL, NULL, NULL}, &db),
                      FORGE_E_DATABASE_DOWN);
     ck_assert_int_eq(PQstatus(conn), CONNECTION_BAD);
@@ -493,6 +518,7 @@ Suite *forge_test_store_db(void)
     tcase_add_test(tc, detach_rolls_back);
     tcase_add_test(tc, leaving_says_nothing);
     tcase_add_test(tc, timeout_is_that_of_each_use);
+    tcase_add_test(tc, patience_is_for_one_use);
     tcase_add_test(tc, a_ping_asks_who_answers);
     tcase_add_test(tc, an_answer_of_a_read_only_server_is_none);
     tcase_add_test(tc, a_refused_write_drops_the_connection);

@@ -91,6 +91,22 @@ START_TEST(failures_and_challenges)
 }
 END_TEST
 
+START_TEST(a_batch_that_takes_too_long_is_a_smaller_one_next)
+{
+    sql("INSERT INTO forge.idempotency_keys (scope, key, fingerprint, status, created_at)"
+        " SELECT 's', g::text, 'f', 200, now() - interval '25 hours' FROM generate_series(1, 60) g;"
+        "CREATE FUNCTION forge.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN "
+        "OLD;"
+        " END $$; CREATE TRIGGER dawdle BEFORE DELETE ON forge.idempotency_keys FOR EACH ROW EXECUTE FUNCTION"
+        " forge.dawdle()");
+    forge_test_pg_do(db, forge_test_pool, "SET statement_timeout = 700");
+    sweep();
+    forge_test_pg_do(db, forge_test_pool, "SET statement_timeout = '2s'");
+    sql("DROP TRIGGER dawdle ON forge.idempotency_keys; DROP FUNCTION forge.dawdle()");
+    ck_assert_str_eq(ask("SELECT count(*) FROM forge.idempotency_keys"), "0");
+}
+END_TEST
+
 START_TEST(one_failure_does_not_stop_the_rest)
 {
     sql("INSERT INTO forge.idempotency_keys (scope, key, fingerprint, status, created_at) VALUES ('s', '1', 'f', 200, "
@@ -135,6 +151,7 @@ Suite *forge_test_store_housekeeping(void)
     tcase_add_test(tc, what_tokens_outlived);
     tcase_add_test(tc, guests_that_left);
     tcase_add_test(tc, failures_and_challenges);
+    tcase_add_test(tc, a_batch_that_takes_too_long_is_a_smaller_one_next);
     tcase_add_test(tc, one_failure_does_not_stop_the_rest);
     tcase_add_test(tc, jobs_that_ended);
     suite_add_tcase(suite, tc);

@@ -168,8 +168,9 @@ END_TEST
 /* A client that sends the same request until it gets an answer. */
 static void *client(void *baton)
 {
-    static const forge_db_settings_t settings = {
-        5 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, 9 * APR_USEC_PER_SEC, NULL, 0, 0, false};
+    static const forge_db_settings_t settings = {.statement_timeout = 5 * APR_USEC_PER_SEC,
+                                                 .answer_timeout = 9 * APR_USEC_PER_SEC,
+                                                 .idle_timeout = 9 * APR_USEC_PER_SEC};
     static const forge_stmt_t work = {"test_work", "INSERT INTO work DEFAULT VALUES"};
     forge_stored_answer_t answer;
     apr_pool_t *p;

@@ -267,15 +267,17 @@ static forge_db_t *attach(apr_pool_t *p, PGconn *conn, const forge_db_settings_t
 
 forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn)
 {
-    static const forge_db_settings_t settings = {
-        2 * APR_USEC_PER_SEC, 4 * APR_USEC_PER_SEC, 10 * APR_USEC_PER_SEC, NULL, 0, 0, false};
+    static const forge_db_settings_t settings = {.statement_timeout = 2 * APR_USEC_PER_SEC,
+                                                 .answer_timeout = 4 * APR_USEC_PER_SEC,
+                                                 .idle_timeout = 10 * APR_USEC_PER_SEC};
     return attach(p, conn, &settings);
 }
 
 forge_db_t *forge_test_pg_attach_owner(apr_pool_t *p, PGconn *conn)
 {
-    static const forge_db_settings_t settings = {
-        60 * APR_USEC_PER_SEC, 62 * APR_USEC_PER_SEC, 70 * APR_USEC_PER_SEC, NULL, 0, 0, false};
+    static const forge_db_settings_t settings = {.statement_timeout = 60 * APR_USEC_PER_SEC,
+                                                 .answer_timeout = 62 * APR_USEC_PER_SEC,
+                                                 .idle_timeout = 70 * APR_USEC_PER_SEC};
     return attach(p, conn, &settings);
 }
 
