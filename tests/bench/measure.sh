@@ -25,10 +25,10 @@ others_end() {
         -v hz="$(getconf CLK_TCK)" -v cores="$cores" 'BEGIN { n = 100 * (all - own) / hz / cores / (now - since); printf "%d", (n > 0) ? n + 0.5 : 0 }'
 }
 
-# http NAME PATH [CONNECTIONS [PORT]]: wrk, with what BENCH_TOKEN, BENCH_BODY and BENCH_IDS say (load.lua). wrk leaves its last requests unanswered:
-# the pause lets httpd end them, for it closes idle connections when all threads of a child are busy.
+# http NAME PATH [CONNECTIONS [PORT]]: wrk, with what BENCH_TOKEN, BENCH_BODY and BENCH_IDS say (load.lua), and BENCH_SCHEME (https). wrk leaves its last
+# requests unanswered: the pause lets httpd end them, for it closes idle connections when all threads of a child are busy.
 http() {
-    local name=$1 url=http://127.0.0.1:${4:-$BENCH_PORT}$2 at=${3:-$connections} ticks requests took p50 p99 failures which
+    local name=$1 url=${BENCH_SCHEME:-http}://127.0.0.1:${4:-$BENCH_PORT}$2 at=${3:-$connections} ticks requests took p50 p99 failures which
     ticks=$(children_ticks)
     read -r requests took p50 p99 failures which < <(wrk -t "$((at < cores ? at : cores))" -c "$at" -d "${seconds}s" --timeout 10s -s "$here/load.lua" "$url" |
         sed -n 's/^RESULT //p') || die "wrk did not measure $2"
