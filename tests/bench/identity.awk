@@ -27,6 +27,7 @@ END {
     figure("of them answered with 200 at the first try", median("rush" SUBSEP "granted"), rush, "", "all", verdict(median("rush" SUBSEP "failed") == 0 && median("rush" SUBSEP "granted") == rush))
     calm = median("rush" SUBSEP "idle") / 1000; hard = median("rush" SUBSEP "p99") / 1000
     figure("p99 of GET /auth/me every 4 ms meanwhile", sprintf("%.2f ms", hard), sprintf("alone: %.2f ms", calm), sprintf("%.1f", hard / calm), "≤ 2", verdict(hard <= 2 * calm))
+    figure("p99 of the same beside loops of the least weight, one a processor", sprintf("%.2f ms", median("loops" SUBSEP "p99") / 1000), sprintf("alone: %.2f ms", calm), sprintf("%.1f", median("loops" SUBSEP "p99") / 1000 / calm), "", "")
     printf "\nThe flood: %d logins granted and %d refused with 429 or 503 and Retry-After, per round; GET /auth/me %s per second meanwhile, %s alone.\n",
         median("flood" SUBSEP "granted"), median("flood" SUBSEP "refused"), number(rate("flooded")), number(rate("quiet"))
 

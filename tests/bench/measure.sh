@@ -201,7 +201,7 @@ children_memory() {
 # Follows the Link headers from the first page to the last one; says the last one's path.
 last_page() {
     local word pages rows path
-    read -r word pages rows path < <(wrk -t 1 -c 1 -d 300s -s "$here/walk.lua" "http://127.0.0.1:$BENCH_PORT/api/v1/courses" | grep '^LAST') ||
+    read -r word pages rows path < <(wrk -t 1 -c 1 -d 300s -s "$here/walk.lua" "http://127.0.0.1:$BENCH_ASKED_PORT/api/v1/courses" | grep '^LAST') ||
         die "the walk through the pages did not end" "$dir/error.log"
     [ "$word" = LAST ] && [ "$rows" -eq "$1" ] && [ "$pages" -eq $((($1 + 99) / 100)) ] || die "the pages show $rows rows on $pages pages instead of $1"
     echo "$path"
