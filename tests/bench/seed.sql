@@ -4,6 +4,7 @@
 -- The referential checks are left out, for they take longer than the rest; run as superuser.
 SET session_replication_role = replica;
 SET maintenance_work_mem = '512MB';
+SET gin_pending_list_limit = '1GB';
 INSERT INTO forge.courses (title, description, difficulty, instructor_id, created_at, updated_at)
 SELECT 'Course ' || i || ' on ' || topic, 'In ' || i % 50 || ' lessons from the first step to ' || topic || ', with an exercise for each of them, a quiz at the end'
        || ' and a project "of your own" that uses what you have learnt so far' || CASE WHEN i <= 1000 AND i % 10 = 7 THEN ', rarissime' ELSE '' END || '.',
