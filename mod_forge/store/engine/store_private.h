@@ -216,6 +216,14 @@ const char *forge_store_ip(apr_pool_t *p, const char *ip);
     "EXISTS (SELECT FROM forge.email_undos k WHERE k.email_key = " key " AND k.user_id <> " account \
     " AND k.used_at IS NULL AND k.expires_at > now())"
 
+/* --- batches.c: what is deleted a part at a time --- */
+
+#define FORGE_BATCHES_MAX 100 /* statements in one run */
+/* Runs `what` until nothing is left. Its only parameter is how many rows it may take, `most` at first; it says in
+ * column n how many it took. A batch that takes too long is tried again as one a tenth of the size: much may go with a
+ * row. FORGE_E_TIMEOUT when one row alone takes too long. */
+forge_status_t forge_store_in_batches(forge_db_t *db, apr_pool_t *p, const forge_stmt_t *what, apr_int64_t most);
+
 /* --- turn.c: statements that must see what others of the same account have just done --- */
 
 /* Runs `then` in a transaction behind `wait`, which locks what `then` judges: a statement that waits for a lock goes on

@@ -3,8 +3,7 @@
  */
 #include "operations_private.h"
 
-enum { BATCH = 1000 };      /* rows in one statement at most */
-enum { BATCHES_MAX = 100 }; /* statements for one table and run */
+enum { BATCH = 1000 }; /* rows in one statement at most */
 
 /* clang-format off */
 
@@ -56,34 +55,13 @@ static const forge_stmt_t sweeps[] = {
 
 /* clang-format on */
 
-/* Until nothing is left. A batch that takes too long is tried again as a smaller one: with a row many others may go. */
-static forge_status_t sweep(forge_db_t *db, apr_pool_t *turn, const forge_stmt_t *what)
-{
-    forge_status_t status = FORGE_OK;
-    apr_int64_t most = BATCH, gone = most;
-    for (int n = 0; gone == most && n < BATCHES_MAX && status == FORGE_OK; n++) {
-        forge_rows_t *rows;
-        status = forge_store_run(db, turn, what, FORGE_ARGS(forge_util_itoa(turn, most)), &rows);
-        gone = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
-        if (status == FORGE_E_TIMEOUT && most > 1) {
-            gone = most /= 10;
-            status = FORGE_OK;
-        }
-        apr_pool_clear(turn);
-    }
-    return status;
-}
-
 forge_status_t forge_store_housekeeping(forge_db_t *db, apr_pool_t *p)
 {
     forge_status_t first = FORGE_OK;
-    apr_pool_t *turn;
-    apr_pool_create(&turn, p);
     for (size_t i = 0; i < sizeof(sweeps) / sizeof(*sweeps); i++) {
-        forge_status_t status = sweep(db, turn, &sweeps[i]);
+        forge_status_t status = forge_store_in_batches(db, p, &sweeps[i], BATCH);
         if (first == FORGE_OK)
             first = status;
     }
-    apr_pool_destroy(turn);
     return first;
 }

@@ -6,8 +6,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-enum { BATCH = 100 };       /* accounts in one statement at most */
-enum { BATCHES_MAX = 100 }; /* statements in one run */
+enum { BATCH = 100 }; /* accounts in one statement at most */
 
 /* clang-format off */
 
@@ -155,22 +154,7 @@ forge_status_t forge_store_account_delete(forge_db_t *db, apr_pool_t *p, const f
 
 forge_status_t forge_store_accounts_erase(forge_db_t *db, apr_pool_t *p)
 {
-    apr_pool_t *turn;
-    apr_int64_t most = BATCH, n = most;
-    forge_status_t status = FORGE_OK;
-    apr_pool_create(&turn, p);
-    for (int i = 0; n == most && i < BATCHES_MAX && status == FORGE_OK; i++) {
-        forge_rows_t *rows;
-        status = forge_store_run(db, turn, &accounts_erase, FORGE_ARGS(forge_util_itoa(turn, most)), &rows);
-        n = status == FORGE_OK ? forge_store_rows_int(rows, 0, "n", 0) : 0;
-        if (status == FORGE_E_TIMEOUT && most > 1) {
-            n = most /= 10;
-            status = FORGE_OK;
-        }
-        apr_pool_clear(turn);
-    }
-    apr_pool_destroy(turn);
-    return status;
+    return forge_store_in_batches(db, p, &accounts_erase, BATCH);
 }
 
 forge_status_t forge_store_accounts_erase_any(forge_db_t *db, apr_pool_t *p)

@@ -142,7 +142,8 @@ static void course_at_second(const char *title)
     ck_assert_ptr_nonnull(guest.access);
 }
 
-/* LogLevel forge:… decides: details with debug, events with info, nothing of them with warn, of which a start warns. */
+/* LogLevel forge:… decides: details with debug, events with info, nothing of them with warn, of which a start
+ * warns. */
 START_TEST(levels)
 {
     watchdog(120);

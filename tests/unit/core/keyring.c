@@ -3,8 +3,8 @@
  */
 #include "token_kit.h"
 
-/* What everybody knows, the public key, is no secret: a MAC keyed with it, in any spelling, is refused (RFC 8725 §2.1).
- */
+/* What everybody knows, the public key, is no secret: a MAC keyed with it, in any spelling, is refused (RFC 8725,
+ * section 2.1). */
 START_TEST(public_key_as_secret)
 {
     static const char *const spellings[] = {RFC_RSA_PUBLIC, RFC_EC_PUBLIC, RFC_RSA, RFC_EC, "main", ""};

@@ -248,8 +248,8 @@ START_TEST(addresses_and_keys_agree_whoever_writes)
         {"INSERT INTO forge.one_time_tokens (user_id, kind, sha256, email, email_key, expires_at) VALUES (1, 'verify',"
          " sha256('1'), 'a@b.example', 'c@b.example', now())",
          "23514 one_time_tokens_email_key_agrees"},
-        {"UPDATE forge.users SET email = 'Märta@BÜCHER.example', email_key = 'märta@xn--bcher-kva.example' WHERE id = "
-         "2",
+        {"UPDATE forge.users SET email = 'Märta@BÜCHER.example',"
+         " email_key = 'märta@xn--bcher-kva.example' WHERE id = 2",
          ""},
         {"UPDATE forge.users SET email = 'Free@Example.org' WHERE id = 2", ""},
     };
