@@ -20,7 +20,7 @@ APLOG_USE_MODULE(forge);
 #define TRIES         10 /* offers of one program to a forge-runner that died or has just started */
 #define AGAIN         apr_time_from_msec(300)
 #define SLACK         apr_time_from_sec(5)  /* for the building of sandboxes */
-#define FAREWELL      apr_time_from_sec(10) /* a child that is to stop goes on serving those who wait for so long */
+#define FAREWELL      apr_time_from_sec(20) /* in a child that is to stop: a program of the usual 10 s, and its turn */
 #define RETRY_SECONDS 2
 #define RETRY_SANDBOX 30
 

@@ -88,12 +88,22 @@ static size_t collect(int fd, char *frame, size_t room)
     return have > FORGE_RUN_HEAD ? have : 0;
 }
 
+/* Whether a launcher, if there is one, sends a result to the other end of `fd`. */
+static bool answered(pid_t launcher, int fd, char *frame, forge_run_result_t *result)
+{
+    size_t len = 0, have = launcher > 0 ? collect(fd, frame, ANSWER_MAX) : 0;
+    close(fd);
+    if (launcher > 0)
+        waitpid(launcher, NULL, 0);
+    return have && forge_run_frame_head(frame, &len) == FORGE_RUN_RESULT && len == have - FORGE_RUN_HEAD &&
+           forge_run_frame_read(FORGE_RUN_RESULT, frame + FORGE_RUN_HEAD, len, result);
+}
+
 /* Runs a program as a client's would be run. */
 static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job, char *frame,
                         forge_run_result_t *result)
 {
     int ends[2];
-    size_t len = 0, have = 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return false;
     fflush(NULL); /* what is said so far is said once */
@@ -104,13 +114,27 @@ static bool try_program(const forge_runner_t *runner, const forge_run_job_t *job
         exit(0);
     }
     close(ends[1]);
-    if (launcher > 0)
-        have = collect(ends[0], frame, ANSWER_MAX);
-    close(ends[0]);
-    if (launcher > 0)
-        waitpid(launcher, NULL, 0);
-    return have && forge_run_frame_head(frame, &len) == FORGE_RUN_RESULT && len == have - FORGE_RUN_HEAD &&
-           forge_run_frame_read(FORGE_RUN_RESULT, frame + FORGE_RUN_HEAD, len, result);
+    return answered(launcher, ends[0], frame, result);
+}
+
+/* The same in a sandbox that is built ahead, as one is for a client's next job. */
+static bool try_ahead(const forge_runner_t *runner, const forge_run_job_t *job, char *frame, forge_run_result_t *result)
+{
+    int ends[2];
+    char request[4096];
+    forge_runner_warm_t warm = {.count = 0};
+    const forge_runner_gift_t gift = {0, runner->cpus[0]};
+    const size_t size = forge_run_frame_size(FORGE_RUN_JOB, job);
+    if (!size || size > sizeof(request) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return false;
+    forge_run_frame_write(FORGE_RUN_JOB, job, request);
+    fflush(NULL);
+    const forge_run_bytes_t members = {request + FORGE_RUN_HEAD, size - FORGE_RUN_HEAD};
+    pid_t launcher = forge_runner_warm_give(&warm, &gift, job, members, ends[1]); /* none is there, but it is wanted */
+    if (!launcher && forge_runner_warm_fill(&warm, runner, runner->cpus[0], 1))
+        launcher = forge_runner_warm_give(&warm, &gift, job, members, ends[1]);
+    close(ends[1]);
+    return answered(launcher, ends[0], frame, result);
 }
 
 static void describe(const forge_run_result_t *r, char detail[200])
@@ -123,8 +147,12 @@ static void describe(const forge_run_result_t *r, char detail[200])
             *letter = ' ';
 }
 
-/* Whether a program says what it should; else `detail` says what happened instead. */
-static bool says(check_t *c, const forge_runner_profile_t *profile, const forge_runner_trial_t *trial, char detail[200])
+typedef bool (*way_t)(const forge_runner_t *runner, const forge_run_job_t *job, char *frame,
+                      forge_run_result_t *result);
+
+/* Whether a program says what it should when it is run that way; else `detail` says what happened instead. */
+static bool says_by(way_t way, check_t *c, const forge_runner_profile_t *profile, const forge_runner_trial_t *trial,
+                    char detail[200])
 {
     char frame[ANSWER_MAX];
     forge_run_result_t r;
@@ -136,11 +164,16 @@ static bool says(check_t *c, const forge_runner_profile_t *profile, const forge_
                                  .input = trial->input,
                                  .limits = {5000, 4000, memory_kb, 64, 4096, FORGE_RUN_FILE_BYTES}};
     snprintf(detail, 200, "%s", "no answer of the launcher");
-    if (!try_program(c->runner, &job, frame, &r))
+    if (!way(c->runner, &job, frame, &r))
         return false;
     describe(&r, detail);
     return r.status == FORGE_RUN_OK && (trial->start ? r.output.len >= wanted : r.output.len == wanted) &&
            memcmp(r.output.data, trial->says, wanted) == 0;
+}
+
+static bool says(check_t *c, const forge_runner_profile_t *profile, const forge_runner_trial_t *trial, char detail[200])
+{
+    return says_by(try_program, c, profile, trial, detail);
 }
 
 /* Someone who listens on this machine, and where; -1: nobody can. */
@@ -189,6 +222,19 @@ static bool reaches(check_t *c, const forge_runner_profile_t *profile, char deta
         waitpid(taker, &status, 0);
     }
     return taker > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* An interpreter that does not take its program from a pipe is started with it. That is slower, and nothing else. */
+static void started_ahead(check_t *c)
+{
+    char detail[200];
+    forge_runner_profile_t *profile;
+    for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
+        if (!profile->missing && profile->fences & FORGE_RUN_WAITS &&
+            !says_by(try_ahead, c, profile, &profile->trial, detail)) {
+            profile->fences &= ~(unsigned)FORGE_RUN_WAITS;
+            forge_runner_say("FG1007 %s cannot be started ahead of its program: %s", profile->name, detail);
+        }
 }
 
 /* A language or a tool that does not work is missing, and no reason to run nothing. */
@@ -254,7 +300,9 @@ bool forge_runner_check(forge_runner_t *runner, FILE *out)
     check_t c = {.runner = runner, .out = out};
     *runner->why = '\0';
     forge_runner_views(runner);
-    if (layers(&c) && programs(&c))
+    if (layers(&c) && programs(&c)) {
         other_profiles(&c);
+        started_ahead(&c);
+    }
     return !*runner->why;
 }

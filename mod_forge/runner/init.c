@@ -17,9 +17,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -40,6 +42,11 @@ static struct sock_fprog program;
 static char words[INIT_WORDS_MAX + 1];
 static char *argv[WORDS_COUNT + 1];
 static init_go_t go;
+static struct {
+    char bytes[INIT_LATER_MAX];
+    size_t len, poured;
+    int pipe;
+} later; /* the program that an interpreter waits for */
 
 static void report(const init_report_t *said)
 {
@@ -78,27 +85,43 @@ static void read_filter(void)
     program.filter = (struct sock_filter *)(void *)filter;
 }
 
-/* Puts the program in its place, which can be written through this descriptor alone. */
+/* A file of the program's folder, which can be written through this descriptor alone. */
+static int create(const char *name)
+{
+    int fd = openat(INIT_CODE, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 || fchmod(fd, (mode_t)go.mode) != 0)
+        fail(INIT_AT_CODE);
+    return fd;
+}
+
+static void write_code(int fd, const char *bytes, size_t len)
+{
+    if (write(fd, bytes, len) != (ssize_t)len)
+        fail(INIT_AT_CODE);
+}
+
 static void read_code(void)
 {
     static char chunk[CHUNK_BYTES];
+    int fd = create(go.file);
     for (uint64_t left = go.code; left;) {
         const size_t some = left < sizeof(chunk) ? (size_t)left : sizeof(chunk);
         if (read_all(INIT_CONTROL, chunk, some) != some)
             _exit(0);
-        if (write(INIT_CODE, chunk, some) != (ssize_t)some)
-            fail(INIT_AT_CODE);
+        write_code(fd, chunk, some);
         left -= some;
     }
-    close(INIT_CODE);
+    close(fd);
 }
 
-static void pin(void)
+static void pin(pid_t pid, int64_t cpu)
 {
     cpu_set_t one;
+    if (cpu < 0)
+        return;
     CPU_ZERO(&one);
-    CPU_SET((size_t)go.cpu, &one);
-    sched_setaffinity(0, sizeof(one), &one); /* a place on a processor that is gone is a place all the same */
+    CPU_SET((size_t)cpu, &one);
+    sched_setaffinity(pid, sizeof(one), &one); /* a place on a processor that is gone is a place all the same */
 }
 
 /* An end of the control pipe without a whole word is no word: then nothing starts. */
@@ -110,9 +133,11 @@ static void read_go(void)
         _exit(0);
     for (char *word = words; word < words + go.words && n < WORDS_COUNT; word += strlen(word) + 1)
         argv[n++] = word;
-    read_code();
-    if (go.cpu >= 0)
-        pin();
+    if (go.code == INIT_LATER && mkfifoat(INIT_CODE, go.file, 0600) != 0)
+        fail(INIT_AT_CODE);
+    if (go.code != INIT_LATER && *go.file)
+        read_code();
+    pin(0, go.cpu);
 }
 
 static void limit(int resource, uint64_t soft, uint64_t hard)
@@ -163,18 +188,82 @@ static uint64_t microseconds(clockid_t clock)
     return clock_gettime(clock, &now) == 0 ? (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 : 0;
 }
 
-/* Waits until the program ends, uses up its CPU time, or the launcher closes the control pipe. */
-static bool watch(pid_t pid)
+/* --- a program that comes later --- */
+
+#define INIT_NEW "new" /* the file that takes the pipe's place */
+
+/* Whether there is something to read at `fd` before `pid` ends. */
+static bool comes_before_end(int fd, pid_t pid)
 {
-    clockid_t clock;
-    bool timed = clock_getcpuclockid(pid, &clock) == 0;
+    struct pollfd on[2] = {{.fd = fd, .events = POLLIN},
+                           {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN}};
+    while (poll(on, 2, -1) < 0 && errno == EINTR)
+        ;
+    close(on[1].fd);
+    return on[0].revents && !on[1].revents;
+}
+
+/* Waits for it, and keeps it. An interpreter that ends first is of no use to anybody. */
+static void await_code(pid_t pid)
+{
+    init_code_t head;
+    signal(SIGPIPE, SIG_IGN); /* it may stop reading */
+    if (!comes_before_end(INIT_CONTROL, pid) || read_all(INIT_CONTROL, &head, sizeof(head)) != sizeof(head) ||
+        head.code > sizeof(later.bytes) || read_all(INIT_CONTROL, later.bytes, head.code) != head.code)
+        _exit(0);
+    int fd = create(INIT_NEW);
+    later.len = head.code;
+    later.pipe = -1;
+    write_code(fd, later.bytes, later.len);
+    close(fd);
+    pin(0, head.cpu);
+    pin(pid, head.cpu);
+}
+
+/* The interpreter has its file open: whoever opens it from now on, as a traceback does, gets a file. */
+static bool replace_pipe(void)
+{
+    later.pipe = openat(INIT_CODE, go.file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (later.pipe < 0 && errno == ENXIO)
+        return false; /* not yet */
+    if (later.pipe < 0 || renameat(INIT_CODE, INIT_NEW, INIT_CODE, go.file) != 0)
+        fail(INIT_AT_CODE);
+    return true;
+}
+
+/* Gives the interpreter as much of it as it takes. True: all, or it reads no more. */
+static bool pour(void)
+{
+    if (go.code != INIT_LATER)
+        return true;
+    if (later.pipe < 0 && !replace_pipe())
+        return false;
+    while (later.poured < later.len) {
+        ssize_t n = write(later.pipe, later.bytes + later.poured, later.len - later.poured);
+        if (n < 0 && errno == EAGAIN)
+            return false;
+        if (n < 0 && errno != EINTR)
+            break;
+        later.poured += n > 0 ? (size_t)n : 0;
+    }
+    close(later.pipe);
+    return true;
+}
+
+/* --- */
+
+/* Waits until the program ends, its CPU time is over that, or the launcher closes the control pipe. */
+static bool watch(pid_t pid, const clockid_t *clock, uint64_t most_us)
+{
     struct pollfd on[2] = {{.fd = INIT_CONTROL, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
     on[1].fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    for (int wait = FIRST_LOOK_MS;; wait = LOOK_MS) {
+    bool poured = pour();
+    for (int wait = poured ? FIRST_LOOK_MS : LOOK_MS;; wait = LOOK_MS) {
         int n = poll(on, 2, wait);
         if (n > 0)
             return false;
-        if (timed && microseconds(clock) > go.cpu_ms * 1000)
+        poured = poured || pour();
+        if (clock && microseconds(*clock) > most_us)
             return true;
         siginfo_t ended = {.si_pid = 0};
         if (on[1].fd < 0 && waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOWAIT | WNOHANG) == 0 && ended.si_pid)
@@ -201,20 +290,24 @@ static void be_quick(void)
     forge_util_slice(getpriority(PRIO_PROCESS, 0), LOOK_SLICE);
 }
 
+/* What an interpreter used before its program came is not the program's. */
 static void supervise(pid_t pid)
 {
     struct rusage used;
+    clockid_t clock;
     init_report_t said = {.what = INIT_STARTED};
-    uint64_t began = microseconds(CLOCK_MONOTONIC);
+    const bool timed = clock_getcpuclockid(pid, &clock) == 0;
+    const uint64_t began = microseconds(CLOCK_MONOTONIC), before = timed ? microseconds(clock) : 0;
     report(&said);
     be_quick();
-    said.over_cpu = watch(pid);
+    said.over_cpu = watch(pid, timed ? &clock : NULL, before + go.cpu_ms * 1000);
     said.what = INIT_ENDED;
     said.status = reap(pid);
     said.wall_us = microseconds(CLOCK_MONOTONIC) - began;
     getrusage(RUSAGE_CHILDREN, &used);
     said.cpu_us = (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
                   (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    said.cpu_us -= said.cpu_us > before ? before : said.cpu_us;
     said.memory_kb = (uint64_t)used.ru_maxrss;
     report(&said);
 }
@@ -231,6 +324,8 @@ int main(void)
         fail(INIT_AT_FORK);
     if (!pid)
         become_program();
+    if (go.code == INIT_LATER)
+        await_code(pid);
     supervise(pid);
     return 0;
 }

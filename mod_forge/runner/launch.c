@@ -108,21 +108,40 @@ static bool make_ends(launch_t *l)
            (l->inside[INIT_FILTER] = make_file(filter->bytes, filter->len)) >= 0;
 }
 
-/* The word to start: limits, command, program. It is written as the pipe takes it. */
-static bool send_go(launch_t *l)
+/* Writes on as far as the pipe takes it. True: all is written, or nobody reads. */
+static bool write_on(int fd, const char *bytes, size_t len, size_t *done)
+{
+    while (*done < len) {
+        ssize_t n = write(fd, bytes + *done, len - *done);
+        if (n > 0)
+            *done += (size_t)n;
+        else if (n < 0 && errno == EAGAIN)
+            return false;
+        else if (n == 0 || errno != EINTR)
+            return true;
+    }
+    return true;
+}
+
+/* The word to start: limits, command, program, which may come later. It is written as the pipe takes it. */
+static bool send_go(launch_t *l, bool later)
 {
     const forge_run_limits_t *limits = &l->job->limits;
     const uint64_t bytes = (uint64_t)(limits->memory_kb + l->profile->base_kb) * 1024;
     const bool maps = l->profile->fences & FORGE_RUN_MAPS;
-    const forge_run_bytes_t code =
-        l->profile->carries ? (forge_run_bytes_t){l->profile->carried.bytes, l->profile->carried.len} : l->job->code;
+    const bool carries = l->profile->carries;
+    const forge_run_bytes_t code = later     ? (forge_run_bytes_t){NULL, 0}
+                                   : carries ? (forge_run_bytes_t){l->profile->carried.bytes, l->profile->carried.len}
+                                             : l->job->code;
     init_go_t go = {.address_bytes = maps ? 0 : bytes,
                     .data_bytes = maps ? bytes : 0,
                     .cpu_ms = (uint64_t)limits->cpu_ms,
                     .processes = (uint64_t)limits->processes,
                     .file_bytes = (uint64_t)limits->file_bytes,
-                    .code = code.len,
-                    .cpu = l->cpu};
+                    .code = later ? INIT_LATER : code.len,
+                    .cpu = l->cpu,
+                    .mode = carries ? 0555 : 0444};
+    snprintf(go.file, sizeof(go.file), "%s", l->profile->file ? l->profile->file : "");
     char *word = l->word.bytes = malloc(sizeof(go) + INIT_WORDS_MAX + code.len);
     go.words = word ? forge_runner_words(l->profile, l->job->args, word + sizeof(go)) : 0;
     if (!go.words)
@@ -131,6 +150,32 @@ static bool send_go(launch_t *l)
     memcpy(word, &go, sizeof(go));
     if (code.len)
         memcpy(word + sizeof(go) + go.words, code.data, code.len);
+    return true;
+}
+
+/* The word to start without the program: its interpreter starts. The pipe is empty and takes it. */
+static bool start_interpreter(launch_t *l)
+{
+    bool good =
+        send_go(l, true) && write_on(l->control, l->word.bytes, l->word.len, &l->said) && l->said == l->word.len;
+    free(l->word.bytes);
+    l->word = (forge_runner_bytes_t){NULL, 0};
+    l->said = 0;
+    return good;
+}
+
+/* The program, for an interpreter that waits. */
+static bool send_code(launch_t *l)
+{
+    const forge_run_bytes_t *code = &l->job->code;
+    const init_code_t head = {.code = code->len, .cpu = l->cpu};
+    l->word.len = sizeof(head) + code->len;
+    l->word.bytes = malloc(l->word.len);
+    if (!l->word.bytes)
+        return false;
+    memcpy(l->word.bytes, &head, sizeof(head));
+    if (code->len)
+        memcpy(l->word.bytes + sizeof(head), code->data, code->len);
     return true;
 }
 
@@ -161,7 +206,7 @@ static void hear_broker(launch_t *l)
     static char why[FORGE_RUNNER_BROKER_WORD];
     switch (forge_runner_broker_hear(&l->broker, why)) {
     case FORGE_RUNNER_BROKER_READY:
-        if (!send_go(l))
+        if (!send_go(l, false))
             end_run(l, FORGE_RUN_SANDBOX_ERROR);
         return;
     case FORGE_RUNNER_BROKER_FULL:
@@ -197,21 +242,6 @@ static bool start(launch_t *l)
 }
 
 /* --- bytes --- */
-
-/* Writes on as far as the pipe takes it. True: all is written, or nobody reads. */
-static bool write_on(int fd, const char *bytes, size_t len, size_t *done)
-{
-    while (*done < len) {
-        ssize_t n = write(fd, bytes + *done, len - *done);
-        if (n > 0)
-            *done += (size_t)n;
-        else if (n < 0 && errno == EAGAIN)
-            return false;
-        else if (n == 0 || errno != EINTR)
-            return true;
-    }
-    return true;
-}
 
 static void feed(launch_t *l)
 {
@@ -392,14 +422,20 @@ static void explain(launch_t *l, forge_run_result_t *result, char why[FORGE_RUN_
     forge_runner_say("FG1001 a run failed in the sandbox: %s", why);
 }
 
+/* What took any time took one at least. */
+static int64_t milliseconds(uint64_t us)
+{
+    return (int64_t)((us + 999) / 1000);
+}
+
 static void answer(launch_t *l, int64_t waited_ms)
 {
     char why[FORGE_RUN_WHY_MAX];
     const bool failed = l->end.ended && l->report.what == INIT_FAILED;
     forge_run_result_t result = {.output = {l->output.bytes, l->output.len},
                                  .errors = {l->errors.bytes, l->errors.len},
-                                 .duration_ms = (int64_t)l->report.wall_us / 1000,
-                                 .cpu_ms = (int64_t)l->report.cpu_us / 1000,
+                                 .duration_ms = milliseconds(l->report.wall_us),
+                                 .cpu_ms = milliseconds(l->report.cpu_us),
                                  .memory_kb = (int64_t)l->report.memory_kb > l->tree_kb ? (int64_t)l->report.memory_kb
                                                                                         : l->tree_kb,
                                  .truncated = l->output.over || l->errors.over,
@@ -501,7 +537,7 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
     launch_t l = new_launch(runner, job, cpu);
     l.client = client;
     set_alarm(job);
-    finish(&l, start(&l) && (l.broker.pid > 0 || send_go(&l)), waited_ms);
+    finish(&l, start(&l) && (l.broker.pid > 0 || send_go(&l, false)), waited_ms);
 }
 
 /* Whether a job came before the sandbox ended or nobody was left to send one. */
@@ -520,7 +556,8 @@ void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_w
     forge_runner_gift_t gift;
     size_t len;
     launch_t l = new_launch(runner, &job, cpu);
-    if (!start(&l) || !wait_for_job(&l, channel) || !forge_runner_gift_take(channel, bytes, &len, &l.client) ||
+    if (!start(&l) || (kind->waits && !start_interpreter(&l)) || !wait_for_job(&l, channel) ||
+        !forge_runner_gift_take(channel, bytes, &len, &l.client) ||
         !forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(gift), len - sizeof(gift), &job)) {
         shut(&l.control);
         bury(&l);
@@ -531,5 +568,5 @@ void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_w
     l.cpu = (int)gift.cpu;
     l.deadline = forge_runner_now_ms() + BUILD_MS;
     set_alarm(&job);
-    finish(&l, send_go(&l), gift.waited_ms);
+    finish(&l, kind->waits ? send_code(&l) : send_go(&l, false), gift.waited_ms);
 }

@@ -71,20 +71,19 @@ static bool copy_init(const forge_runner_t *runner)
     return good;
 }
 
-/* Where the program comes to lie, in a small file system of its own. Inside it is bound read-only; the descriptor alone
- * writes it, and is closed before the program starts. */
+/* Where the program comes to lie, in a small file system of its own. Inside it is bound read-only; the descriptor of
+ * its folder alone writes it, and the program does not get that. */
 static void mount_code(const forge_runner_nest_t *nest)
 {
     char options[96];
-    const mode_t mode = nest->carries ? 0555 : 0444;
     snprintf(options, sizeof(options), "size=%zu,nr_inodes=8,mode=0700",
              (nest->carries ? INIT_SELF_MAX : FORGE_RUN_CODE_MAX) + nest->runner->init.len + CODE_MORE);
     must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "mounts cannot be made private");
     must(mount("tmpfs", FORGE_RUNNER_PLACE, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0, "tmpfs");
     must(mkdir(FORGE_RUNNER_FOLDER, 0700) == 0, "mkdir");
     must(copy_init(nest->runner), FORGE_RUNNER_INIT);
-    must(open(FORGE_RUNNER_CODE, O_WRONLY | O_CREAT | O_EXCL, mode) == INIT_CODE, "open");
-    must(fchmod(INIT_CODE, mode) == 0, "chmod");
+    must(mkdir(FORGE_RUNNER_CODE, 0700) == 0, "mkdir");
+    must(open(FORGE_RUNNER_CODE, O_RDONLY | O_DIRECTORY) == INIT_CODE, "open");
 }
 
 static void pin(int cpu)

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #define FORGE_RUNNER_RUNS_MAX    256
-#define FORGE_RUNNER_WARM_MAX    16         /* sandboxes that are built ahead; each takes two or three megabytes */
+#define FORGE_RUNNER_WARM_MAX    16         /* sandboxes that are built ahead; each takes seven or eight megabytes */
 #define FORGE_RUNNER_OVERHEAD_KB (20 << 10) /* pipes, page tables and stacks of a run that no limit of it counts */
 
 /* How a language is fenced: the flags of profiles.def. */
@@ -21,7 +21,8 @@ enum {
     FORGE_RUN_FORKS = 1 << 0,   /* it may start processes (a compiler does) */
     FORGE_RUN_EXECS = 1 << 1,   /* what it writes may be executed */
     FORGE_RUN_REACHES = 1 << 3, /* it reaches one host, which is its first argument, at the port which is the second */
-    FORGE_RUN_MAPS = 1 << 2     /* it reserves more address space than it uses: its data is limited instead */
+    FORGE_RUN_MAPS = 1 << 2,    /* it reserves more address space than it uses: its data is limited instead */
+    FORGE_RUN_WAITS = 1 << 4    /* its interpreter can be started ahead: it reads its program from a pipe as well */
 };
 
 typedef struct forge_runner_bytes_t {
@@ -38,7 +39,8 @@ typedef struct forge_runner_trial_t {
 
 /* One language or tool, made ready at the start. */
 typedef struct forge_runner_profile_t {
-    const char *name, *file, *command, *reads;
+    const char *name, *command, *reads;
+    const char *file; /* under /p; NULL: it has none */
     int64_t base_kb;
     unsigned fences;
     bool tool;
@@ -209,6 +211,7 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
 typedef struct forge_runner_warm_kind_t {
     const forge_runner_profile_t *profile;
     forge_run_limits_t limits;
+    bool waits; /* its interpreter is started and waits for the program */
 } forge_runner_warm_kind_t;
 /* Builds a sandbox, waits for a job on `channel`, and runs it like the above. Nothing is left when it returns, also
  * when the channel ends without a job. */
@@ -241,16 +244,17 @@ typedef struct forge_runner_warm_t {
 typedef struct forge_runner_gift_t {
     int64_t waited_ms, cpu;
 } forge_runner_gift_t;
-#define FORGE_RUNNER_GIFT_MAX (96 << 10) /* bytes of the members: one message takes them */
+#define FORGE_RUNNER_GIFT_MAX INIT_LATER_MAX /* bytes of the members: one message takes them */
 
+/* What to build ahead before the first job. */
 void forge_runner_warm_start(forge_runner_warm_t *warm);
 /* Gives a job and its client to a sandbox that was built for such a one. The pid of its launcher; 0: there is none. */
 pid_t forge_runner_warm_give(forge_runner_warm_t *warm, const forge_runner_gift_t *gift, const forge_run_job_t *job,
                              forge_run_bytes_t members, int client);
 /* In the launcher: waits for a gift and the members behind it. False: there will be none. */
 bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client);
-/* Builds one ahead, on that processor, unless there are enough. */
-void forge_runner_warm_fill(forge_runner_warm_t *warm, const forge_runner_t *runner, int cpu);
+/* Builds one ahead, on that processor, unless there are `most`. Whether it did. */
+bool forge_runner_warm_fill(forge_runner_warm_t *warm, const forge_runner_t *runner, int cpu, int most);
 /* A child has ended: it may have been one of these. */
 void forge_runner_warm_buried(forge_runner_warm_t *warm, pid_t pid);
 

@@ -247,7 +247,7 @@ static void build_ahead(server_t *s)
 {
     const int place = free_place(s);
     if (place >= 0 && !*s->runner->why && !forge_runner_queue_count(&s->queue, FORGE_RUNNER_WAITING, NULL))
-        forge_runner_warm_fill(&s->warm, s->runner, s->runner->cpus[place]);
+        forge_runner_warm_fill(&s->warm, s->runner, s->runner->cpus[place], (int)s->runner->options.warm);
 }
 
 static void start_waiting(server_t *s)

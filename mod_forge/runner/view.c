@@ -46,6 +46,7 @@ static forge_runner_profile_t profiles[] = {
 #define FORGE_RUN_TOOL(name_, command_, most_, fences_, reads_, carries_, args_, file_, says_) \
     {.name = #name_, \
      .carries = carries_, \
+     .file = carries_, \
      .command = command_, \
      .reads = reads_, \
      .fences = fences_, \
@@ -148,9 +149,7 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
         "--symlink",  "usr/bin",           "/bin",      "--dev-bind", "/dev/null",    "/dev/null",
         "--dev-bind", "/dev/zero",         "/dev/zero", "--dev-bind", "/dev/urandom", "/dev/urandom",
         "--bind",     FORGE_RUNNER_FOLDER, "/w",        NULL};
-    char at[PATH_MAX];
     forge_runner_bytes_t *to = &profile->options;
-    snprintf(at, sizeof(at), "/p/%s", profile->carries ? profile->carries : profile->tool ? "none" : profile->file);
     add_all(to, alone);
     if (!runner->nested_userns)
         add(to, "--disable-userns");
@@ -159,7 +158,7 @@ static void add_view(const forge_runner_t *runner, forge_runner_profile_t *profi
     const char *base = strrchr(program, '/') + 1;
     split(profile->reads, base, to, bind_read_only);
     add_all(to, nodes);
-    add_all(to, (const char *const[]){"--ro-bind", FORGE_RUNNER_INIT, "/i", "--ro-bind", FORGE_RUNNER_CODE, at,
+    add_all(to, (const char *const[]){"--ro-bind", FORGE_RUNNER_INIT, "/i", "--ro-bind", FORGE_RUNNER_CODE, "/p",
                                       "--remount-ro", "/", "--chdir", "/w", NULL});
 }
 

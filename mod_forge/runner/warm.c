@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sandboxes that are built before anybody needs them. Each is used once, for a job of the language and the limits that
- * it was built for, and is like any other by then: nothing of a language runs in it before the program is there, and
- * its clock starts with the program. They are built when nobody waits, for what was asked for last.
+ * it was built for. Where the language allows it the interpreter is started in it, behind its limits and its filter,
+ * and waits for its program; no two programs ever share one, nor its random seeds. The clock starts with the program.
+ * They are built when nobody waits, for what was asked for last.
  */
 #include "runner.h"
 #include <signal.h>
@@ -21,9 +22,32 @@ static const forge_runner_profile_t *fitting(const forge_run_job_t *job)
     return profile && !profile->missing && !profile->tool ? profile : NULL;
 }
 
+/* Whether the first two lines may name an encoding (PEP 263). The interpreter goes back in its file then, which it
+ * cannot in a pipe. */
+static bool names_encoding(forge_run_bytes_t code)
+{
+    const char *at = code.data, *end = at + code.len;
+    for (int ends = 0; at < end && ends < 4; at++) { /* a line may end in two of them */
+        ends += *at == '\n' || *at == '\r';
+        if (end - at > 7 && memcmp(at, "coding", 6) == 0 && (at[6] == ':' || at[6] == '='))
+            return true;
+    }
+    return false;
+}
+
+/* An interpreter that waits was told its whole command already. */
+static forge_runner_warm_kind_t kind_of(const forge_run_job_t *job)
+{
+    const forge_runner_profile_t *profile = fitting(job);
+    return (forge_runner_warm_kind_t){.profile = profile,
+                                      .limits = job->limits,
+                                      .waits = profile && profile->fences & FORGE_RUN_WAITS && !job->args.len &&
+                                               !names_encoding(job->code)};
+}
+
 static bool same(const forge_runner_warm_kind_t *a, const forge_runner_warm_kind_t *b)
 {
-    return a->profile == b->profile && memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0;
+    return a->profile == b->profile && a->waits == b->waits && memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0;
 }
 
 static void forget(forge_runner_warm_t *w, int i)
@@ -34,8 +58,8 @@ static void forget(forge_runner_warm_t *w, int i)
 
 void forge_runner_warm_start(forge_runner_warm_t *w)
 {
-    static const forge_run_bytes_t python = {"python", 6};
-    *w = (forge_runner_warm_t){.wanted = {forge_runner_profile(python), FORGE_RUN_DEFAULTS}};
+    const forge_run_job_t usual = {.language = {"python", 6}, .limits = FORGE_RUN_DEFAULTS};
+    *w = (forge_runner_warm_t){.wanted = kind_of(&usual)};
 }
 
 /* --- giving --- */
@@ -62,7 +86,7 @@ static bool hand_over(int channel, const forge_runner_gift_t *gift, forge_run_by
 pid_t forge_runner_warm_give(forge_runner_warm_t *w, const forge_runner_gift_t *gift, const forge_run_job_t *job,
                              forge_run_bytes_t members, int client)
 {
-    const forge_runner_warm_kind_t kind = {fitting(job), job->limits};
+    const forge_runner_warm_kind_t kind = kind_of(job);
     if (!kind.profile || members.len > FORGE_RUNNER_GIFT_MAX)
         return 0;
     w->wanted = kind;
@@ -107,17 +131,17 @@ be_launcher(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, 
 }
 
 /* One more, in place of one that nobody asks for any longer if need be. */
-void forge_runner_warm_fill(forge_runner_warm_t *w, const forge_runner_t *runner, int cpu)
+bool forge_runner_warm_fill(forge_runner_warm_t *w, const forge_runner_t *runner, int cpu, int most)
 {
-    int ends[2], most = (int)runner->options.warm;
+    int ends[2];
     if (forge_runner_now_ms() < w->pause_until || !w->wanted.profile || w->wanted.profile->missing)
-        return;
+        return false;
     for (int i = w->count; i--;)
         if (!same(&w->ready[i].kind, &w->wanted))
             forget(w, i);
     if (w->count >= most || w->count >= FORGE_RUNNER_WARM_MAX ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return;
+        return false;
     pid_t pid = forge_runner_child();
     if (!pid)
         be_launcher(runner, &w->wanted, cpu, ends[1]);
@@ -126,6 +150,7 @@ void forge_runner_warm_fill(forge_runner_warm_t *w, const forge_runner_t *runner
         w->ready[w->count++] = (forge_runner_warm_one_t){w->wanted, pid, ends[0]};
     else
         close(ends[0]);
+    return pid > 0;
 }
 
 void forge_runner_warm_buried(forge_runner_warm_t *w, pid_t pid)

@@ -10,44 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SPINS     "while True: pass\n"
-#define KILLS     20
-#define SETTLE_MS 30000 /* for the kernel to take killed sandboxes down, on a busy machine */
-
-/* Live processes of forge-runner's session, which all runs share; zombies are dead. `pick` gets one of them whose
- * parent is forge-runner itself: a launcher. */
-static int alive(pid_t session, pid_t *pick)
-{
-    int n = 0;
-    DIR *proc = opendir("/proc");
-    for (struct dirent *entry; (entry = readdir(proc));) {
-        char path[300], line[1024], state = 'Z';
-        int parent = 0, group = 0, its_session = 0;
-        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-        FILE *stat = *entry->d_name >= '1' && *entry->d_name <= '9' ? fopen(path, "r") : NULL;
-        if (!stat)
-            continue;
-        const char *end = fgets(line, sizeof(line), stat) ? strrchr(line, ')') : NULL;
-        fclose(stat);
-        if (!end || sscanf(end + 1, " %c %d %d %d", &state, &parent, &group, &its_session) != 4)
-            continue;
-        if (its_session != session || state == 'Z' || state == 'X')
-            continue;
-        n++;
-        if (pick && parent == session)
-            *pick = atoi(entry->d_name);
-    }
-    closedir(proc);
-    return n;
-}
-
-static int settle(pid_t session, int wanted)
-{
-    int n = alive(session, NULL);
-    for (int ms = 0; ms < SETTLE_MS && n != wanted; ms += 10, n = alive(session, NULL))
-        usleep(10000);
-    return n;
-}
+#define SPINS "while True: pass\n"
+#define KILLS 20
 
 static int lines(const char *path)
 {
@@ -75,7 +39,7 @@ static int entries(const char *path)
 static int entries_settle(const char *path, int wanted)
 {
     int n = entries(path);
-    for (int ms = 0; ms < SETTLE_MS && n > wanted; ms += 10, n = entries(path))
+    for (int ms = 0; ms < FORGE_TEST_SETTLE_MS && n > wanted; ms += 10, n = entries(path))
         usleep(10000);
     return n;
 }
@@ -123,7 +87,7 @@ START_TEST(many_runs_leave_nothing)
         apr_pool_destroy(p);
         if (i == 9) {
             forge_test_idle(forge_test_pool);
-            ck_assert_int_eq(settle(pid, 1), 1);
+            ck_assert_int_eq(forge_test_runner_settle(pid, 1), 1);
             pages = resident_pages(pid);
             before[0] = lines("/proc/self/mounts");
             before[1] = entries(fds);
@@ -131,7 +95,7 @@ START_TEST(many_runs_leave_nothing)
         }
     }
     forge_test_idle(forge_test_pool);
-    ck_assert_int_eq(settle(pid, 1), 1);
+    ck_assert_int_eq(forge_test_runner_settle(pid, 1), 1);
     ck_assert_int_eq(lines("/proc/self/mounts"), before[0]);
     ck_assert_int_le(entries_settle(fds, before[1]), before[1]);
     ck_assert_int_eq(entries(forge_test_runner_file("")), before[2]);
@@ -148,14 +112,14 @@ START_TEST(a_killed_launcher_takes_its_run_with_it)
         forge_run_job_t spins = job(SPINS), next = job("print('next')");
         forge_test_idle(forge_test_pool); /* the launcher of the run before has gone too */
         forge_run_t *run = forge_test_submit(forge_test_pool, &spins);
-        for (int ms = 0; ms < SETTLE_MS && (alive(pid, &launcher), !launcher); ms++)
+        for (int ms = 0; ms < FORGE_TEST_SETTLE_MS && (forge_test_runner_alive(pid, &launcher), !launcher); ms++)
             usleep(1000);
         ck_assert_int_gt(launcher, 0);
         usleep((unsigned)(i * 3000));
         ck_assert_int_eq(kill(launcher, SIGKILL), 0);
         forge_run_result_t r = forge_test_collect(run);
         ck_assert_int_eq(r.status, FORGE_RUN_SANDBOX_ERROR);
-        ck_assert_int_eq(settle(pid, 1), 1);
+        ck_assert_int_eq(forge_test_runner_settle(pid, 1), 1);
         ck_assert(forge_test_has(forge_test_run(forge_test_pool, &next).output, "next"));
     }
 }
@@ -171,7 +135,7 @@ START_TEST(a_killed_runner_takes_all_runs_with_it)
         usleep((unsigned)(i * 6000));
         ck_assert_int_eq(kill(pid, SIGKILL), 0);
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-        ck_assert_int_eq(settle(pid, 0), 0);
+        ck_assert_int_eq(forge_test_runner_settle(pid, 0), 0);
         ck_assert_int_eq(forge_test_collect(run).status, FORGE_RUN_SANDBOX_ERROR);
     }
     forge_test_runner_stop();
@@ -187,7 +151,7 @@ START_TEST(a_runner_that_ends_in_its_self_test_leaves_nothing)
         usleep((unsigned)(20000 + i * 10000));
         ck_assert_int_eq(kill(pid, i % 2 ? SIGKILL : SIGTERM), 0);
         ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-        ck_assert_int_eq(settle(pid, 0), 0);
+        ck_assert_int_eq(forge_test_runner_settle(pid, 0), 0);
     }
     forge_test_runner_stop();
 }
@@ -211,14 +175,14 @@ START_TEST(it_ends_with_its_parent)
     }
     ck_assert_int_eq((int)read(told[0], &pid, sizeof(pid)), (int)sizeof(pid));
     ck_assert_int_eq(waitpid(between, NULL, 0), between);
-    ck_assert_int_eq(settle(pid, 0), 0);
+    ck_assert_int_eq(forge_test_runner_settle(pid, 0), 0);
 }
 END_TEST
 
 /* --- sandboxes that are built ahead --- */
 
 #define AHEAD      2
-#define AHEAD_MANY (1 + 3 * AHEAD) /* forge-runner; of each a launcher, bubblewrap and forge-init */
+#define AHEAD_MANY (1 + 4 * AHEAD) /* forge-runner; of each a launcher, bubblewrap, forge-init and the interpreter */
 
 static void set_up_ahead(void)
 {
@@ -232,7 +196,7 @@ START_TEST(what_is_built_ahead_is_used_once)
     forge_run_job_t leaves =
         forge_test_job("import os\nprint(os.listdir('/w'))\nopen('x', 'w').write('x')\n"
                        "open('/dev/null').close()\nprint(os.getpid(), open('/p/main.py').read(6))");
-    ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+    ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
     const int before = entries(fds);
     for (int i = 0; i < 20; i++) {
         forge_run_result_t r = forge_test_run(forge_test_pool, &leaves);
@@ -240,7 +204,7 @@ START_TEST(what_is_built_ahead_is_used_once)
         ck_assert_msg(forge_test_has(r.output, "[]\n2 import\n"), "%.*s", (int)r.output.len, r.output.data);
     }
     forge_test_idle(forge_test_pool);
-    ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+    ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
     ck_assert_int_le(entries_settle(fds, before), before);
 }
 END_TEST
@@ -258,13 +222,31 @@ START_TEST(what_is_built_ahead_has_its_own_limits)
     hungry.limits.memory_kb = 64 << 10;
     large.input = (forge_run_bytes_t){input, 300000};
     for (int i = 0; i < 4; i++) {
-        ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+        ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
         ck_assert(forge_test_has(forge_test_run(forge_test_pool, &small).output, "1048576\n"));
         ck_assert(forge_test_has(forge_test_run(forge_test_pool, &large).output, "300000\n"));
         ck_assert_int_eq(forge_test_run(forge_test_pool, &hungry).status, FORGE_RUN_MEMORY_LIMIT);
     }
 }
 END_TEST
+
+/* An interpreter of that session that waits. */
+static pid_t interpreter_of(pid_t session)
+{
+    pid_t found = 0;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        char line[4096] = "";
+        FILE *file = fopen(apr_psprintf(forge_test_pool, "/proc/%s/cmdline", entry->d_name), "r");
+        const size_t n = file ? fread(line, 1, sizeof(line), file) : 0;
+        if (file)
+            fclose(file);
+        if (n && getsid(atoi(entry->d_name)) == session && memmem(line, n, "/p/main.py", 10))
+            found = atoi(entry->d_name);
+    }
+    closedir(proc);
+    return found;
+}
 
 /* Whichever process of one that waits ends, the next job is run all the same. */
 START_TEST(what_is_built_ahead_may_break)
@@ -273,15 +255,15 @@ START_TEST(what_is_built_ahead_may_break)
     for (int i = 0; i < 4; i++) {
         pid_t launcher = 0;
         forge_run_job_t next = forge_test_job("print('next')");
-        ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
-        alive(pid, &launcher);
-        ck_assert_int_eq(kill(launcher, SIGKILL), 0);
-        ck_assert_int_eq(settle(pid, AHEAD_MANY - 3), AHEAD_MANY - 3);
+        ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+        forge_test_runner_alive(pid, &launcher);
+        ck_assert_int_eq(kill(i % 2 ? interpreter_of(pid) : launcher, SIGKILL), 0);
+        ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY - 4), AHEAD_MANY - 4);
         ck_assert(forge_test_has(forge_test_run(forge_test_pool, &next).output, "next"));
     }
-    ck_assert_int_eq(settle(pid, AHEAD_MANY), AHEAD_MANY);
+    ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
     forge_test_runner_stop();
-    ck_assert_int_eq(settle(pid, 0), 0);
+    ck_assert_int_eq(forge_test_runner_settle(pid, 0), 0);
 }
 END_TEST
 

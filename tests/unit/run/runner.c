@@ -3,6 +3,7 @@
  */
 #include "runner.h"
 #include <apr_strings.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
@@ -119,6 +120,41 @@ void forge_test_runner_start(const char *const *more)
     for (int ms = 0; ms < STARTS_MS && !forge_run_probe(p, socket_path, &state, &why) && !state.why.len; ms += 20)
         usleep(20000);
     apr_pool_destroy(p);
+}
+
+/* --- its processes --- */
+
+int forge_test_runner_alive(pid_t session, pid_t *pick)
+{
+    int n = 0;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        char path[300], line[1024], state = 'Z';
+        int parent = 0, group = 0, its_session = 0;
+        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        FILE *stat = *entry->d_name >= '1' && *entry->d_name <= '9' ? fopen(path, "r") : NULL;
+        if (!stat)
+            continue;
+        const char *end = fgets(line, sizeof(line), stat) ? strrchr(line, ')') : NULL;
+        fclose(stat);
+        if (!end || sscanf(end + 1, " %c %d %d %d", &state, &parent, &group, &its_session) != 4)
+            continue;
+        if (its_session != session || state == 'Z' || state == 'X')
+            continue;
+        n++;
+        if (pick && parent == session)
+            *pick = atoi(entry->d_name);
+    }
+    closedir(proc);
+    return n;
+}
+
+int forge_test_runner_settle(pid_t session, int wanted)
+{
+    int n = forge_test_runner_alive(session, NULL);
+    for (int ms = 0; ms < FORGE_TEST_SETTLE_MS && n != wanted; ms += 10, n = forge_test_runner_alive(session, NULL))
+        usleep(10000);
+    return n;
 }
 
 /* --- jobs --- */

@@ -17,6 +17,13 @@ pid_t forge_test_runner_pid(void);
 const char *forge_test_runner_socket(void);
 /* A file in its folder. */
 const char *forge_test_runner_file(const char *name);
+/* Live processes of its session, which all runs share; zombies are dead. `pick` gets one of them whose parent is
+ * forge-runner itself (a launcher), unless it is NULL. */
+int forge_test_runner_alive(pid_t session, pid_t *pick);
+/* The same when they are `wanted`, or when the kernel had time enough to take killed sandboxes down, on a busy machine.
+ */
+int forge_test_runner_settle(pid_t session, int wanted);
+#define FORGE_TEST_SETTLE_MS 30000
 /* What it has said on standard error so far. */
 const char *forge_test_runner_log(void);
 

@@ -37,7 +37,8 @@ static const struct {
 #include "../../sandbox/programs.def"
 #undef PROGRAM
 };
-#define PROGRAMS (int)(sizeof(programs) / sizeof(programs[0]))
+#define AHEAD_ONE 5 /* forge-runner, and a launcher, bubblewrap, forge-init and an interpreter that waits */
+#define PROGRAMS  (int)(sizeof(programs) / sizeof(programs[0]))
 
 /* What the host would hear if a program reached it. */
 static int tcp = -1, udp = -1, local = -1, abstract = -1, port;
@@ -71,17 +72,28 @@ static int listen_local(const char *name, bool in_files)
                      SOCK_STREAM);
 }
 
-static void set_up(void)
+static void listen_everywhere(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = 0};
     socklen_t len = sizeof(at);
-    forge_test_runner_start(NULL);
     tcp = listen_at((struct sockaddr *)&at, sizeof(at), SOCK_STREAM);
     ck_assert_int_eq(getsockname(tcp, (struct sockaddr *)&at, &len), 0);
     port = ntohs(at.sin_port);
     udp = listen_at((struct sockaddr *)&at, sizeof(at), SOCK_DGRAM);
     local = listen_local(forge_test_runner_file("canary"), true);
     abstract = listen_local("forge-canary", false);
+}
+
+static void set_up(void)
+{
+    forge_test_runner_start((const char *const[]){"--warm", "0", NULL});
+    listen_everywhere();
+}
+
+static void set_up_ahead(void)
+{
+    forge_test_runner_start((const char *const[]){"--runs", "1", "--warm", "1", NULL});
+    listen_everywhere();
 }
 
 static void tear_down(void)
@@ -111,9 +123,28 @@ static forge_run_job_t job_of(const char *name, const char *input)
     return job;
 }
 
-START_TEST(holds)
+/* The same without arguments, for an interpreter that was started before them: it finds what it looks for all the same.
+ */
+static forge_run_job_t job_ahead_of(const char *name)
 {
-    forge_run_job_t job = job_of(programs[_i].name, "");
+    forge_run_job_t job = forge_test_job(
+        apr_pstrcat(forge_test_pool, "import sys\nsys.argv[1:] = ['", apr_itoa(forge_test_pool, port), "', '",
+                    forge_test_runner_file("canary"), "', 'forge-canary']\n", text_of("prelude"), text_of(name), NULL));
+    return job;
+}
+
+/* Has an interpreter started for jobs of these limits. */
+static void start_ahead(const forge_run_limits_t *limits)
+{
+    forge_run_job_t first = forge_test_job("");
+    first.limits = *limits;
+    ck_assert_int_eq(forge_test_run(forge_test_pool, &first).status, FORGE_RUN_OK);
+    forge_test_idle(forge_test_pool);
+    ck_assert_int_eq(forge_test_runner_settle(forge_test_runner_pid(), AHEAD_ONE), AHEAD_ONE);
+}
+
+static void expect_held(forge_run_job_t job, int _i)
+{
     job.limits = programs[_i].limits;
     forge_run_result_t r = forge_test_run(forge_test_pool, &job);
     ck_assert_msg(1u << r.status & programs[_i].statuses, "%s: %s\n%.*s\n%.*s\n%.*s", programs[_i].name,
@@ -126,6 +157,75 @@ START_TEST(holds)
     ck_assert(heard_nothing());
     ck_assert_int_eq((int)r.why.len, 0);
     ck_assert_ptr_null(strstr(forge_test_runner_log(), "FG1001"));
+}
+
+START_TEST(holds)
+{
+    expect_held(job_of(programs[_i].name, ""), _i);
+}
+END_TEST
+
+START_TEST(holds_where_the_interpreter_waited)
+{
+    start_ahead(&programs[_i].limits);
+    expect_held(job_ahead_of(programs[_i].name), _i);
+}
+END_TEST
+
+/* Its program is a file to whoever opens it, and of the same words, tracebacks and encodings. */
+START_TEST(an_interpreter_that_waited_is_like_any_other)
+{
+    char *large = memset(apr_palloc(forge_test_pool, 90001), '#', 90001);
+    memcpy(large, "print('large') ", 15);
+    large[90000] = '\0';
+    const struct {
+        const char *code, *output, *errors;
+    } cases[] = {
+        {"", "", ""},
+        {large, "large\n", ""},
+        {"import os, stat, sys\nprint(sys.argv, __file__, __name__, sys.flags.isolated, os.listdir('/p'), "
+         "stat.filemode(os.stat('/p/main.py').st_mode), open(__file__).read(9))",
+         "['/p/main.py'] /p/main.py __main__ 1 ['main.py'] -r--r--r-- import os\n", ""},
+        {"import os, sys\nprint(os.getpid(), os.getcwd(), os.listdir('.'), sys.stdin.read())", "2 /w [] in\n", ""},
+        {"def f():\n    return 1 / 0  # here\nf()\n", "", "    return 1 / 0  # here\n"},
+        {"x = (\n", "", "SyntaxError: '(' was never closed"},
+        {"# -*- coding: latin-1 -*-\nprint(len('\xe4\xf6'))", "2\n", ""},
+        {"#!/usr/bin/python3\r\n# vim: set fileencoding=latin-1 :\r\nprint(len('\xe4'))", "1\n", ""},
+        {"\xef\xbb\xbfprint('mark')\r\nprint(2)\r\n", "mark\n2\n", ""},
+        {"print('\xff')", "", "SyntaxError"},
+        {"import random\nprint(random.random() != random.Random(0).random())", "True\n", ""},
+    };
+    const forge_run_limits_t usual = FORGE_RUN_DEFAULTS;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        forge_run_job_t job = forge_test_job(cases[i].code);
+        job.input = (forge_run_bytes_t){"in", 2};
+        start_ahead(&usual);
+        forge_run_result_t r = forge_test_run(forge_test_pool, &job);
+        ck_assert_msg(r.status == (*cases[i].errors ? FORGE_RUN_RUNTIME_ERROR : FORGE_RUN_OK) &&
+                          forge_test_has(r.output, cases[i].output) && forge_test_has(r.errors, cases[i].errors),
+                      "%d: %s\n%.*s\n%.*s", (int)i, forge_run_status_name(r.status), (int)r.output.len, r.output.data,
+                      (int)r.errors.len, r.errors.data);
+    }
+}
+END_TEST
+
+/* No two have the same seed, and none has time that it waited counted. */
+START_TEST(an_interpreter_that_waited_starts_anew)
+{
+    const forge_run_limits_t usual = FORGE_RUN_DEFAULTS;
+    forge_run_job_t job = forge_test_job("print(hash('forge'))");
+    char *seen[3];
+    for (int i = 0; i < 3; i++) {
+        start_ahead(&usual);
+        usleep(300000);
+        const apr_time_t sent = apr_time_now();
+        forge_run_result_t r = forge_test_run(forge_test_pool, &job);
+        ck_assert_int_eq(r.status, FORGE_RUN_OK);
+        ck_assert_int_le(r.duration_ms, apr_time_as_msec(apr_time_now() - sent) + 1);
+        seen[i] = apr_pstrmemdup(forge_test_pool, r.output.data, r.output.len);
+        for (int k = 0; k < i; k++)
+            ck_assert_str_ne(seen[i], seen[k]);
+    }
 }
 END_TEST
 
@@ -326,6 +426,14 @@ Suite *forge_test_run_sandbox(void)
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, holds, 0, PROGRAMS);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("ahead");
+    tcase_add_unchecked_fixture(tc, set_up_ahead, tear_down);
+    tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, holds_where_the_interpreter_waited, 0, PROGRAMS);
+    tcase_add_test(tc, an_interpreter_that_waited_is_like_any_other);
+    tcase_add_test(tc, an_interpreter_that_waited_starts_anew);
     suite_add_tcase(s, tc);
     tc = tcase_create("reports");
     tcase_add_unchecked_fixture(tc, set_up, tear_down);
