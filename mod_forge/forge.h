@@ -210,7 +210,7 @@ enum {
     FORGE_R_FORM = 1 << 2,       /* body may be application/x-www-form-urlencoded too */
     FORGE_R_TOKENS = 1 << 3,     /* the answer carries secrets: no-store, never compressed */
     FORGE_R_ROOT = 1 << 4,       /* the template is not under /api/v1 */
-    FORGE_R_ETAG = 1 << 5,       /* single resource with a version: If-None-Match, If-Match */
+    FORGE_R_ETAG = 1 << 5,       /* single resource: If-None-Match; If-Match where it has a version */
     FORGE_R_RAW = 1 << 6,        /* answer is no JSON (.media says what); for metrics and documentation pages */
     FORGE_R_HIDDEN = 1 << 7,     /* left out of OpenAPI (documentation pages and their assets) */
     FORGE_R_PUBLIC = 1 << 8,     /* anonymous answers may be cached by anyone for a short time */

@@ -22,7 +22,7 @@ static forge_buf_t *start(forge_req_t *q, int http, apr_size_t hint)
 }
 
 /* Members may come from another row, from the caller or from the clock, and change without a new version: the tag
- * speaks of the bytes too. */
+ * speaks of the bytes too, and of them alone where there is no version. */
 forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
 {
     if (forge_store_rows_count(rows) == 0)
@@ -32,7 +32,7 @@ forge_status_t forge_reply_row(forge_req_t *q, const forge_rows_t *rows)
         const char *version = forge_store_rows_text(rows, 0, "_version");
         if (!version)
             version = forge_store_rows_text(rows, 0, "version");
-        if (version)
+        if (version || q->route->flags & FORGE_R_ETAG)
             return forge_reply_etag_bytes(q, version);
     }
     return FORGE_OK;

@@ -68,7 +68,8 @@ static forge_status_t enrollment_delete(forge_req_t *q)
 
 /* clang-format off */
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .reply = &enrollment, .handle = enrollment_get,
+    {FORGE_GET, "/courses/{id}/enrollment", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .reply = &enrollment,
+     .handle = enrollment_get,
      .operation = "enrollment_get", .summary = "Read one's own enrolment",
      .description = "The caller's own enrolment in the course. Not found when the caller is not enrolled or cannot see "
          "the course."},

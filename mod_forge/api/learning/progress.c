@@ -128,8 +128,7 @@ static forge_status_t progress_summary(forge_req_t *q)
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
     FORGE_TRY(forge_store_progress_summary(db, q->pool, &by, &rows));
-    FORGE_TRY(forge_reply_row(q, rows));
-    return forge_reply_etag_bytes(q, NULL);
+    return forge_reply_row(q, rows);
 }
 
 /* clang-format off */

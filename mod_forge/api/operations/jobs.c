@@ -73,7 +73,7 @@ static forge_status_t job_cancel(forge_req_t *q)
 /* clang-format off */
 static const forge_status_t cancel_errors[] = {FORGE_E_CONFLICT, FORGE_OK};
 static const forge_route_t routes[] = {
-    {FORGE_GET, "/jobs/{id}", FORGE_ROLE_GUEST, .reply = &forge_api_job, .handle = job_get,
+    {FORGE_GET, "/jobs/{id}", FORGE_ROLE_GUEST, .flags = FORGE_R_ETAG, .reply = &forge_api_job, .handle = job_get,
      .operation = "job_get", .summary = "Read a job",
      .description = "For whoever asked for it, and administrators. Ask again every second or so while status is queued "
          "or running. A job that has ended is kept for a week."},

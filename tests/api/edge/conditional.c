@@ -317,6 +317,25 @@ START_TEST(whether_a_submission_is_late_and_whose_it_is)
 }
 END_TEST
 
+/* Figures of a course, an enrolment and a job have no version. */
+START_TEST(what_has_no_version_is_known_by_its_bytes)
+{
+    handed_in_t h = handed_in();
+    char *figures = F("%s/analytics", h.course), *enrolment = F("%s/enrollment", h.course);
+    copy_t seen = copy_of(figures, h.teacher.access), own = copy_of(enrolment, h.student.access);
+    person_t other = person("student");
+    expect_status(CALL("POST", enrolment, .token = other.access), 201);
+    expect_stale(seen);
+    ck_assert_str_eq(copy_of(enrolment, h.student.access).etag, own.etag);
+    sql("INSERT INTO forge.jobs (kind, user_id, due_at) VALUES ('rejudge', %lld, now() + interval '1 hour')",
+        (long long)other.id);
+    char *path = F("/api/v1/jobs/%s", sql("SELECT max(id) FROM forge.jobs"));
+    copy_t job = copy_of(path, other.access);
+    expect_status(CALL("POST", F("%s/cancel", path), .token = other.access), 200);
+    ck_assert_str_eq(text_at(expect_stale(job)->json, "/status"), "cancelled");
+}
+END_TEST
+
 START_TEST(the_second_factor_of_an_account)
 {
     person_t admin = person("admin"), self = person("student");
@@ -388,6 +407,7 @@ Suite *suite_conditional(void)
     tcase_add_test(all, the_callers_role_in_an_organization);
     tcase_add_test(all, the_time_zone_of_an_assignments_course);
     tcase_add_test(all, whether_a_submission_is_late_and_whose_it_is);
+    tcase_add_test(all, what_has_no_version_is_known_by_its_bytes);
     tcase_add_test(all, the_second_factor_of_an_account);
     tcase_add_test(all, every_tag_has_the_version_and_the_bytes);
     return suite;
