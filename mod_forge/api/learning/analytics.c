@@ -44,7 +44,8 @@ static forge_status_t analytics_get(forge_req_t *q)
 /* clang-format off */
 static const forge_route_t routes[] = {
     {FORGE_GET, "/courses/{id}/analytics", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .reply = &analytics,
-     .errors = errors, .handle = analytics_get, .operation = "course_analytics", .summary = "Read the figures of a course",
+     .errors = errors, .handle = analytics_get, .operation = "course_analytics",
+     .summary = "Read the figures of a course",
      .description = "For the owner of the course and administrators. Progress and handing in count as learning."},
 };
 /* clang-format on */
