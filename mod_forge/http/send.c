@@ -185,6 +185,15 @@ static void bound_memory(forge_req_t *q)
     compose_problem(q, forge_http_crowded(q));
 }
 
+/* Parts are of files (http/files.c). httpd would cut any answer, and a part of JSON is of use to nobody. */
+static void send_whole(forge_req_t *q)
+{
+    if (q->reply->file || (q->route && q->route->flags & FORGE_R_FILE))
+        return;
+    apr_table_unset(q->r->headers_in, "Range");
+    apr_table_unset(q->r->headers_in, "If-Range");
+}
+
 int forge_http_send(forge_req_t *q, forge_status_t status)
 {
     request_rec *r = q->r;
@@ -205,6 +214,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     if (r->eos_sent) /* as above, but found out while the rest was read away */
         return OK;
     set_headers(q);
+    send_whole(q);
     r->status = q->reply->http;
     r->no_local_copy = 1;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);

@@ -231,7 +231,10 @@ static void started_ahead(check_t *c)
     forge_runner_profile_t *profile;
     for (size_t i = 0; (profile = forge_runner_profile_at(i)); i++)
         if (!profile->missing && profile->fences & FORGE_RUN_WAITS &&
+            !says_by(try_ahead, c, profile, &profile->trial, detail) &&
             !says_by(try_ahead, c, profile, &profile->trial, detail)) {
+            if (c->out)
+                fprintf(c->out, "lacking\t%s started ahead\t%s\n", profile->name, detail);
             profile->fences &= ~(unsigned)FORGE_RUN_WAITS;
             forge_runner_say("FG1007 %s cannot be started ahead of its program: %s", profile->name, detail);
         }

@@ -192,43 +192,52 @@ static uint64_t microseconds(clockid_t clock)
 
 #define INIT_NEW "new" /* the file that takes the pipe's place */
 
-/* Whether there is something to read at `fd` before `pid` ends. */
-static bool comes_before_end(int fd, pid_t pid)
+/* Waits until the launcher says something. An interpreter that ends first is of no use to anybody. */
+static void await_word(const struct pollfd on[2])
 {
-    struct pollfd on[2] = {{.fd = fd, .events = POLLIN},
-                           {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN}};
-    while (poll(on, 2, -1) < 0 && errno == EINTR)
+    struct pollfd both[2] = {on[0], on[1]};
+    while (poll(both, 2, -1) < 0 && errno == EINTR)
         ;
-    close(on[1].fd);
-    return on[0].revents && !on[1].revents;
+    if (both[1].revents)
+        _exit(0);
 }
 
-/* Waits for it, and keeps it. An interpreter that ends first is of no use to anybody. */
-static void await_code(pid_t pid)
+static int64_t read_later(void)
 {
     init_code_t head;
-    signal(SIGPIPE, SIG_IGN); /* it may stop reading */
-    if (!comes_before_end(INIT_CONTROL, pid) || read_all(INIT_CONTROL, &head, sizeof(head)) != sizeof(head) ||
-        head.code > sizeof(later.bytes) || read_all(INIT_CONTROL, later.bytes, head.code) != head.code)
+    if (read_all(INIT_CONTROL, &head, sizeof(head)) != sizeof(head) || head.code > sizeof(later.bytes) ||
+        read_all(INIT_CONTROL, later.bytes, head.code) != head.code)
         _exit(0);
     int fd = create(INIT_NEW);
     later.len = head.code;
-    later.pipe = -1;
     write_code(fd, later.bytes, later.len);
     close(fd);
-    pin(0, head.cpu);
-    pin(pid, head.cpu);
+    return head.cpu;
 }
 
-/* The interpreter has its file open: whoever opens it from now on, as a traceback does, gets a file. */
-static bool replace_pipe(void)
+/* Waits until the interpreter has its file open. Whoever opens it from then on, as a traceback does, gets a file. */
+static void replace_pipe(const struct pollfd on[2])
 {
-    later.pipe = openat(INIT_CODE, go.file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (later.pipe < 0 && errno == ENXIO)
-        return false; /* not yet */
+    struct pollfd both[2] = {on[0], on[1]};
+    while ((later.pipe = openat(INIT_CODE, go.file, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 && errno == ENXIO)
+        if (poll(both, 2, LOOK_MS) > 0)
+            _exit(0);
     if (later.pipe < 0 || renameat(INIT_CODE, INIT_NEW, INIT_CODE, go.file) != 0)
         fail(INIT_AT_CODE);
-    return true;
+}
+
+/* Until the program is there, and somebody who reads it. Where that cannot be, nothing of it has started. */
+static void await_code(pid_t pid)
+{
+    const struct pollfd on[2] = {{.fd = INIT_CONTROL, .events = POLLIN},
+                                 {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN}};
+    signal(SIGPIPE, SIG_IGN); /* it may stop reading */
+    await_word(on);
+    const int64_t cpu = read_later();
+    pin(0, cpu);
+    pin(pid, cpu);
+    replace_pipe(on);
+    close(on[1].fd);
 }
 
 /* Gives the interpreter as much of it as it takes. True: all, or it reads no more. */
@@ -236,8 +245,6 @@ static bool pour(void)
 {
     if (go.code != INIT_LATER)
         return true;
-    if (later.pipe < 0 && !replace_pipe())
-        return false;
     while (later.poured < later.len) {
         ssize_t n = write(later.pipe, later.bytes + later.poured, later.len - later.poured);
         if (n < 0 && errno == EAGAIN)

@@ -508,11 +508,9 @@ static launch_t new_launch(const forge_runner_t *runner, const forge_run_job_t *
     return l;
 }
 
-/* What was begun comes to its end: `started` says whether there is a sandbox. */
-static void finish(launch_t *l, bool started, int64_t waited_ms)
+/* What was begun has come to its end. */
+static void finish(launch_t *l, int64_t waited_ms)
 {
-    if (started)
-        attend(l);
     forge_runner_broker_stop(&l->broker);
     drain(l, &l->out, &l->output);
     drain(l, &l->err, &l->errors);
@@ -537,7 +535,9 @@ void forge_runner_launch(const forge_runner_t *runner, const forge_run_job_t *jo
     launch_t l = new_launch(runner, job, cpu);
     l.client = client;
     set_alarm(job);
-    finish(&l, start(&l) && (l.broker.pid > 0 || send_go(&l, false)), waited_ms);
+    if (start(&l) && (l.broker.pid > 0 || send_go(&l, false)))
+        attend(&l);
+    finish(&l, waited_ms);
 }
 
 /* Whether a job came before the sandbox ended or nobody was left to send one. */
@@ -549,6 +549,16 @@ static bool wait_for_job(const launch_t *l, int channel)
     return on[0].revents & POLLIN;
 }
 
+/* Ends a sandbox that no program has started in. */
+static void abandon(launch_t *l)
+{
+    shut(&l->control);
+    kill_all(l);
+    free(l->word.bytes);
+    bury(l);
+}
+
+/* A sandbox can break while it waits: its job has another one built then. */
 void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel)
 {
     static char bytes[sizeof(forge_runner_gift_t) + FORGE_RUNNER_GIFT_MAX];
@@ -559,8 +569,8 @@ void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_w
     if (!start(&l) || (kind->waits && !start_interpreter(&l)) || !wait_for_job(&l, channel) ||
         !forge_runner_gift_take(channel, bytes, &len, &l.client) ||
         !forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(gift), len - sizeof(gift), &job)) {
-        shut(&l.control);
-        bury(&l);
+        close(channel); /* whoever has a job now hears that nobody takes it */
+        abandon(&l);
         return;
     }
     memcpy(&gift, bytes, sizeof(gift));
@@ -568,5 +578,12 @@ void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_w
     l.cpu = (int)gift.cpu;
     l.deadline = forge_runner_now_ms() + BUILD_MS;
     set_alarm(&job);
-    finish(&l, kind->waits ? send_code(&l) : send_go(&l, false), gift.waited_ms);
+    if (kind->waits ? send_code(&l) : send_go(&l, false))
+        attend(&l);
+    if (l.end.started || l.end.killed >= 0) {
+        finish(&l, gift.waited_ms);
+        return;
+    }
+    abandon(&l);
+    forge_runner_launch(runner, &job, gift.waited_ms, l.cpu, l.client);
 }

@@ -201,6 +201,11 @@ typedef struct forge_runner_end_t {
 /* How the run ended, with exit code and signal. */
 void forge_runner_verdict(const forge_runner_end_t *end, forge_run_result_t *result);
 
+/* --- encoding.c --- */
+
+/* Whether Python would go back in the file of a program, which it cannot in a pipe. */
+bool forge_runner_goes_back(forge_run_bytes_t code);
+
 /* --- launch.c --- */
 
 /* Runs one job to its end, in a process of its own: answers on `client`, ends the run when the client goes away, and
@@ -234,7 +239,8 @@ typedef struct forge_runner_warm_one_t {
 } forge_runner_warm_one_t;
 
 typedef struct forge_runner_warm_t {
-    forge_runner_warm_kind_t wanted; /* of the last job */
+    forge_runner_warm_kind_t wanted; /* of the last two jobs that were alike */
+    forge_runner_warm_kind_t last;
     forge_runner_warm_one_t ready[FORGE_RUNNER_WARM_MAX];
     int count;
     int64_t pause_until;

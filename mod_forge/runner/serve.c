@@ -18,6 +18,7 @@
 #define READ_MS        10000       /* for a client to hand it over */
 #define HELD_BYTES_MAX (256 << 20) /* of all jobs that wait */
 #define AGAIN_MS       30000       /* between two self-tests while a layer is missing */
+#define BUILD_NEXT_MS  50          /* between two that are built ahead */
 #define CLIENT_FD      3           /* in a launcher */
 
 /* One client, and later its run. Its entry of the queue has the same index. */
@@ -44,6 +45,7 @@ typedef struct server_t {
     bool taken[FORGE_RUNNER_RUNS_MAX]; /* places */
     forge_runner_warm_t warm;
     int64_t done, refused, tested;
+    bool building; /* one ahead */
     bool stop;
 } server_t;
 
@@ -242,12 +244,15 @@ static pid_t give(server_t *s, const guest_t *g)
     return forge_runner_warm_give(&s->warm, &gift, &g->job, (forge_run_bytes_t){g->members, g->len}, g->fd);
 }
 
-/* While nobody waits there is time to build one ahead. */
-static void build_ahead(server_t *s)
+/* While nobody waits there is time to build one ahead, each where the next one would run. Whether one was begun: then
+ * it is soon time for another. */
+static bool build_ahead(server_t *s)
 {
-    const int place = free_place(s);
-    if (place >= 0 && !*s->runner->why && !forge_runner_queue_count(&s->queue, FORGE_RUNNER_WAITING, NULL))
-        forge_runner_warm_fill(&s->warm, s->runner, s->runner->cpus[place], (int)s->runner->options.warm);
+    const int runs = (int)s->runner->options.runs, place = free_place(s);
+    if (place < 0 || *s->runner->why || forge_runner_queue_count(&s->queue, FORGE_RUNNER_WAITING, NULL))
+        return false;
+    return forge_runner_warm_fill(&s->warm, s->runner, s->runner->cpus[(place + s->warm.count) % runs],
+                                  (int)s->runner->options.warm);
 }
 
 static void start_waiting(server_t *s)
@@ -321,7 +326,7 @@ static void turn(server_t *s)
     s->on[1] = (struct pollfd){n < s->room ? s->listening : -1, POLLIN, 0};
     for (size_t i = 0; i < n; i++)
         s->on[i + 2] = (struct pollfd){s->guests[i].fd, POLLIN | POLLRDHUP, 0};
-    if (poll(s->on, n + 2, 1000) < 0)
+    if (poll(s->on, n + 2, s->building ? BUILD_NEXT_MS : 1000) < 0)
         return;
     for (size_t i = 0; i < n; i++) /* in the order in which they came */
         s->guests[i].gone = !still_here(s, i, s->on[i + 2].revents);
@@ -331,7 +336,7 @@ static void turn(server_t *s)
     take_signals(s);
     welcome(s);
     start_waiting(s);
-    build_ahead(s);
+    s->building = build_ahead(s);
     if (*s->runner->why && forge_runner_now_ms() - s->tested > AGAIN_MS) {
         forge_runner_check(s->runner, NULL);
         s->tested = forge_runner_now_ms();

@@ -19,17 +19,25 @@ static const char *last_line(const forge_run_bytes_t *text, size_t *len)
     return from;
 }
 
-/* An allocation that failed: the language says so, or the program was ended by a signal close to its limit. */
+/* Whether a line is `text`, or goes on with a colon or a blank behind it. */
+static bool begins(const char *line, size_t len, const char *text)
+{
+    const size_t n = strlen(text);
+    return len >= n && memcmp(line, text, n) == 0 && (len == n || line[n] == ':' || line[n] == ' ');
+}
+
+/* An allocation that failed: the language says so in its last line, or the program was ended by a signal close to its
+ * limit. */
 static bool out_of_memory(const forge_runner_end_t *end)
 {
-    static const char *const says[] = {"MemoryError", "[Errno 12]", "std::bad_alloc", "heap out of memory",
+    static const char *const says[] = {"MemoryError", "OSError: [Errno 12]", "  what():  std::bad_alloc",
                                        "Out of memory"};
     size_t len = 0;
     const char *line = end->errors.len ? last_line(&end->errors, &len) : "";
     if (WIFSIGNALED(end->wait_status) && end->peak_kb > end->memory_limit_kb / 10 * 9)
         return true;
     for (size_t i = 0; i < sizeof(says) / sizeof(says[0]); i++)
-        if (memmem(line, len, says[i], strlen(says[i])))
+        if (begins(line, len, says[i]))
             return true;
     return false;
 }

@@ -2,7 +2,8 @@
  * Sandboxes that are built before anybody needs them. Each is used once, for a job of the language and the limits that
  * it was built for. Where the language allows it the interpreter is started in it, behind its limits and its filter,
  * and waits for its program; no two programs ever share one, nor its random seeds. The clock starts with the program.
- * They are built when nobody waits, for what was asked for last.
+ * They are built when nobody waits, for what was asked for twice in a row: who asks for something else each time costs
+ * nobody what is there.
  */
 #include "runner.h"
 #include <signal.h>
@@ -22,19 +23,6 @@ static const forge_runner_profile_t *fitting(const forge_run_job_t *job)
     return profile && !profile->missing && !profile->tool ? profile : NULL;
 }
 
-/* Whether the first two lines may name an encoding (PEP 263). The interpreter goes back in its file then, which it
- * cannot in a pipe. */
-static bool names_encoding(forge_run_bytes_t code)
-{
-    const char *at = code.data, *end = at + code.len;
-    for (int ends = 0; at < end && ends < 4; at++) { /* a line may end in two of them */
-        ends += *at == '\n' || *at == '\r';
-        if (end - at > 7 && memcmp(at, "coding", 6) == 0 && (at[6] == ':' || at[6] == '='))
-            return true;
-    }
-    return false;
-}
-
 /* An interpreter that waits was told its whole command already. */
 static forge_runner_warm_kind_t kind_of(const forge_run_job_t *job)
 {
@@ -42,7 +30,7 @@ static forge_runner_warm_kind_t kind_of(const forge_run_job_t *job)
     return (forge_runner_warm_kind_t){.profile = profile,
                                       .limits = job->limits,
                                       .waits = profile && profile->fences & FORGE_RUN_WAITS && !job->args.len &&
-                                               !names_encoding(job->code)};
+                                               !forge_runner_goes_back(job->code)};
 }
 
 static bool same(const forge_runner_warm_kind_t *a, const forge_runner_warm_kind_t *b)
@@ -89,7 +77,9 @@ pid_t forge_runner_warm_give(forge_runner_warm_t *w, const forge_runner_gift_t *
     const forge_runner_warm_kind_t kind = kind_of(job);
     if (!kind.profile || members.len > FORGE_RUNNER_GIFT_MAX)
         return 0;
-    w->wanted = kind;
+    if (!w->wanted.profile || same(&kind, &w->last))
+        w->wanted = kind;
+    w->last = kind;
     for (int i = 0; i < w->count; i++)
         if (same(&w->ready[i].kind, &kind)) {
             const pid_t pid = w->ready[i].pid;

@@ -152,6 +152,25 @@ START_TEST(caching_and_media_types)
 }
 END_TEST
 
+/* Parts are of files. */
+START_TEST(ranges_of_json_are_not_taken)
+{
+    person_t me = person("student");
+    const char *const paths[] = {"/api/v1/courses", "/api/v1/courses", "/api/v1/auth/me", "/openapi.json",
+                                 "/api/v1/courses/999999"};
+    const char *const ranges[] = {"bytes=0-1", "bytes=0-0,2-3,5-6", "bytes=9999999-"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        for (size_t k = 0; k < sizeof(ranges) / sizeof(ranges[0]); k++) {
+            reply_t *whole = CALL("GET", paths[i], .token = i ? me.access : NULL),
+                    *asked =
+                        CALL("GET", paths[i], .token = i ? me.access : NULL, .headers = {F("Range: %s", ranges[k])});
+            ck_assert_int_eq(asked->status, whole->status);
+            ck_assert_str_eq(header(asked, "Content-Length"), header(whole, "Content-Length"));
+            ck_assert_ptr_null(header(asked, "Content-Range"));
+        }
+}
+END_TEST
+
 START_TEST(compression)
 {
     person_t teacher = person("instructor");
@@ -198,6 +217,7 @@ Suite *suite_answers(void)
     tcase_add_test(headers, csp_is_configurable);
     tcase_add_test(headers, transport_security_over_tls);
     tcase_add_test(headers, caching_and_media_types);
+    tcase_add_test(headers, ranges_of_json_are_not_taken);
     tcase_add_test(headers, compression);
     tcase_add_test(headers, no_header_injection);
     return suite;

@@ -230,40 +230,70 @@ START_TEST(what_is_built_ahead_has_its_own_limits)
 }
 END_TEST
 
-/* An interpreter of that session that waits. */
-static pid_t interpreter_of(pid_t session)
+/* A child of a process. */
+static pid_t child_of(pid_t pid)
 {
-    pid_t found = 0;
-    DIR *proc = opendir("/proc");
-    for (struct dirent *entry; (entry = readdir(proc));) {
-        char line[4096] = "";
-        FILE *file = fopen(apr_psprintf(forge_test_pool, "/proc/%s/cmdline", entry->d_name), "r");
-        const size_t n = file ? fread(line, 1, sizeof(line), file) : 0;
-        if (file)
-            fclose(file);
-        if (n && getsid(atoi(entry->d_name)) == session && memmem(line, n, "/p/main.py", 10))
-            found = atoi(entry->d_name);
-    }
-    closedir(proc);
-    return found;
+    int child = 0;
+    FILE *file = fopen(apr_psprintf(forge_test_pool, "/proc/%d/task/%d/children", (int)pid, (int)pid), "r");
+    if (file && fscanf(file, "%d", &child) != 1)
+        child = 0;
+    if (file)
+        fclose(file);
+    return child;
 }
 
-/* Whichever process of one that waits ends, the next job is run all the same. */
+enum { LAUNCHER, BUBBLEWRAP, INIT, INTERPRETER, OF_ONE };
+
+/* One of the processes of a sandbox that waits. */
+static pid_t one_that_waits(pid_t session, int which)
+{
+    pid_t pid = 0;
+    forge_test_runner_alive(session, &pid);
+    for (int i = LAUNCHER; i < which; i++)
+        pid = child_of(pid);
+    ck_assert_int_gt(pid, 0);
+    return pid;
+}
+
+/* Whichever process of one that waits ends, the next job is run all the same. Only a launcher that is given a job while
+ * it dies cannot pass it on. */
 START_TEST(what_is_built_ahead_may_break)
 {
     const pid_t pid = forge_test_runner_pid();
-    for (int i = 0; i < 4; i++) {
-        pid_t launcher = 0;
-        forge_run_job_t next = forge_test_job("print('next')");
-        ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
-        forge_test_runner_alive(pid, &launcher);
-        ck_assert_int_eq(kill(i % 2 ? interpreter_of(pid) : launcher, SIGKILL), 0);
-        ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY - 4), AHEAD_MANY - 4);
-        ck_assert(forge_test_has(forge_test_run(forge_test_pool, &next).output, "next"));
-    }
+    const int delays[] = {0, 1000, 5000, 20000};
+    for (int which = LAUNCHER; which < OF_ONE; which++)
+        for (size_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++) {
+            forge_run_job_t next = forge_test_job("print('next')");
+            ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+            ck_assert_int_eq(kill(one_that_waits(pid, which), SIGKILL), 0);
+            if (which == LAUNCHER)
+                ck_assert_int_le(forge_test_runner_settle(pid, AHEAD_MANY - OF_ONE), AHEAD_MANY - OF_ONE);
+            else
+                usleep((useconds_t)delays[i]);
+            forge_run_result_t r = forge_test_run(forge_test_pool, &next);
+            ck_assert_msg(r.status == FORGE_RUN_OK && forge_test_has(r.output, "next"), "%d, %d us: %s %.*s", which,
+                          delays[i], forge_run_status_name(r.status), (int)r.why.len, r.why.data);
+        }
     ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
     forge_test_runner_stop();
     ck_assert_int_eq(forge_test_runner_settle(pid, 0), 0);
+}
+END_TEST
+
+/* Who asks for something else each time has it built, and costs nobody what is there. */
+START_TEST(what_is_built_ahead_stays_where_no_two_are_alike)
+{
+    const pid_t pid = forge_test_runner_pid();
+    ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+    const pid_t kept = one_that_waits(pid, INTERPRETER);
+    for (int i = 0; i < 6; i++) {
+        forge_run_job_t other = forge_test_job("print('other')");
+        other.limits.wall_ms -= i + 1;
+        ck_assert_int_eq(forge_test_run(forge_test_pool, &other).status, FORGE_RUN_OK);
+    }
+    forge_test_idle(forge_test_pool);
+    ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+    ck_assert_int_eq(kill(kept, 0), 0);
 }
 END_TEST
 
@@ -289,6 +319,7 @@ Suite *forge_test_run_lifetime(void)
     tcase_add_checked_fixture(tc, set_up_ahead, forge_test_runner_stop);
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, what_is_built_ahead_may_break);
+    tcase_add_test(tc, what_is_built_ahead_stays_where_no_two_are_alike);
     suite_add_tcase(s, tc);
     tc = tcase_create("ends");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);

@@ -138,7 +138,8 @@ static void start_ahead(const forge_run_limits_t *limits)
 {
     forge_run_job_t first = forge_test_job("");
     first.limits = *limits;
-    ck_assert_int_eq(forge_test_run(forge_test_pool, &first).status, FORGE_RUN_OK);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(forge_test_run(forge_test_pool, &first).status, FORGE_RUN_OK);
     forge_test_idle(forge_test_pool);
     ck_assert_int_eq(forge_test_runner_settle(forge_test_runner_pid(), AHEAD_ONE), AHEAD_ONE);
 }
@@ -188,10 +189,12 @@ START_TEST(an_interpreter_that_waited_is_like_any_other)
          "['/p/main.py'] /p/main.py __main__ 1 ['main.py'] -r--r--r-- import os\n", ""},
         {"import os, sys\nprint(os.getpid(), os.getcwd(), os.listdir('.'), sys.stdin.read())", "2 /w [] in\n", ""},
         {"def f():\n    return 1 / 0  # here\nf()\n", "", "    return 1 / 0  # here\n"},
+        {"print('before')\nexit('why')\n", "before\n", "why\n"},
         {"x = (\n", "", "SyntaxError: '(' was never closed"},
         {"# -*- coding: latin-1 -*-\nprint(len('\xe4\xf6'))", "2\n", ""},
         {"#!/usr/bin/python3\r\n# vim: set fileencoding=latin-1 :\r\nprint(len('\xe4'))", "1\n", ""},
         {"\xef\xbb\xbfprint('mark')\r\nprint(2)\r\n", "mark\n2\n", ""},
+        {"# -*- coding: utf-8 -*-\nprint(ascii('\xc3\xa4'))", "'\\xe4'\n", ""},
         {"print('\xff')", "", "SyntaxError"},
         {"import random\nprint(random.random() != random.Random(0).random())", "True\n", ""},
     };
