@@ -4,7 +4,6 @@
  */
 #include "runner.h"
 #include <string.h>
-#include <strings.h>
 
 static bool blank(char c)
 {
@@ -30,9 +29,14 @@ static void skip_blanks(forge_run_bytes_t *line)
         skip(line, 1);
 }
 
+/* In letters of either case. */
 static bool is_utf8(forge_run_bytes_t name)
 {
-    return name.len >= 5 && strncasecmp(name.data, "utf-8", 5) == 0 && (name.len == 5 || !in_name(name.data[5]));
+    static const char utf8[] = "utf-8";
+    size_t n = 0;
+    while (n < name.len && utf8[n] && in_name(name.data[n]) && (name.data[n] | 0x20) == utf8[n])
+        n++;
+    return !utf8[n] && (n == name.len || !in_name(name.data[n]));
 }
 
 /* A comment with "coding:" or "coding=" in it. */
