@@ -9,6 +9,7 @@ modes: good      four containers: web (version 2 of control groups, frames), tty
        hang      say nothing
        hang-list, hang-stats, hang-json, hang-logs   of this alone
        cut-list, cut-stats, cut-logs                 break off in the middle of it
+       stall-logs                                    say nothing more in the middle of it
        error-list, error-stats, error-json, error-logs   500, with a text that nobody is to see
        garbage   bytes that are no HTTP
        html      a page in place of each answer
@@ -16,6 +17,7 @@ modes: good      four containers: web (version 2 of control groups, frames), tty
        endless-list, endless-logs   never end
        frames    logs whose frames are broken
        flood     logs of many long lines
+       flood-many   the same of 150 containers
        slow      the list takes a while
 """
 import json
@@ -45,7 +47,7 @@ def item(ident, name, state, status, image="portal:1"):
 
 
 def containers(how):
-    if how == "many":
+    if how in ("many", "flood-many"):
         return [item("%064x" % n, "c%d" % n, *(("running", "Up 1 second (unhealthy)") if n % 2 else ("exited", "Exited (0)")))
                 for n in range(150)]
     if how == "names":
@@ -86,7 +88,7 @@ def frame(stream, data):
 def log(ident, how):
     if how == "frames":
         return frame(1, b"whole\n") + struct.pack(">BxxxL", 9, 4) + b"lost\n"
-    if how == "flood":
+    if how in ("flood", "flood-many"):
         return b"".join(frame(1 + n % 2, b"%05d " % n + b"x" * 5000 + b"\n") for n in range(300))
     if ident == TTY:
         return (b"\x1b[1;32mgreen\x1b[0m\ttab\r\n\x1b]0;title\x07after\r\n" + "\u2028sep\x07\u009b".encode() +
@@ -124,8 +126,10 @@ class Handler(BaseHTTPRequestHandler):
             self.say(200, b"<html>hello</html>", "text/html")
         elif how == "error-" + what:
             self.say(500, b'{"message":"secret canary"}')
-        elif how == "cut-" + what:
+        elif how in ("cut-" + what, "stall-" + what):
             self.say(200, frame(1, b"half\n") if what == "logs" else b'[{"Id"', claimed=1000)
+            if how == "stall-" + what:
+                time.sleep(60)
             self.connection.shutdown(socket.SHUT_RDWR)
         elif how == "endless-" + what:
             self.endless()

@@ -382,7 +382,7 @@ void forge_http_inner_register(void);
 void forge_http_inner_child(apr_pool_t *pchild);    /* child_init */
 void forge_http_helpers_child(apr_pool_t *pchild);  /* child_init */
 void forge_http_flight_child(void);                 /* child_init */
-void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of the external executor end with the child */
+void forge_http_executor_child(apr_pool_t *pchild); /* child_init: calls of services outside end with the child */
 void forge_http_probe_init(apr_pool_t *p);          /* child_init */
 /* post_config: says when httpd takes fewer connections than may wait: whoever waits keeps one, and then those who only
  * read cannot connect. Of the servers that have the API, the first one says it. */

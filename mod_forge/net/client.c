@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define CALLS_MAX    256  /* at the same time in one process */
+#define CROWD_MAX    128  /* of these, of all crowds together */
+#define CROWD_KEPT   16   /* connections of crowds that stay open for the next call */
 #define IDLE_WAIT    1000 /* milliseconds; the thread is woken when there is something to do */
 #define FIRST_SIZE   4096
 #define HEAD_MAX     (64 << 10) /* bytes of an answer's headers, trailers included; libcurl keeps them all */
@@ -27,9 +29,10 @@ struct forge_call_t {
     CURL *easy;
     struct curl_slist *headers;
     char *body, *answer;
-    size_t len, cap, ceiling, head;
-    char limits[LIMITS_MAX]; /* X-Sentry-Rate-Limits */
-    apr_size_t taken;        /* of answer, by forge_net_call_more */
+    size_t len, cap;            /* of answer: what is not taken yet */
+    size_t came, ceiling, head; /* of the whole answer */
+    forge_crowd_t *crowd;       /* may be gone when the call is dropped */
+    char limits[LIMITS_MAX];    /* X-Sentry-Rate-Limits */
     int fd;
     bool streams; /* rings with every piece */
     bool dropped; /* its owner does not wait any more */
@@ -43,7 +46,7 @@ static struct {
     bool runs, stops;
     CURLM *multi;
     forge_call_t *fresh, *under_way;
-    int count;
+    int count, crowded; /* all, and those of crowds */
 } client = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void call_free(forge_call_t *call)
@@ -67,10 +70,21 @@ static void ring(forge_call_t *call)
         call->result.why = "the owner could not be told"; /* looks by itself when its time is over */
 }
 
+/* Under the lock: whether so many bytes more may come. What nobody waits for may not. */
+static bool affords(forge_call_t *call, size_t more)
+{
+    if (call->dropped || !call->crowd)
+        return !call->dropped;
+    if (more > call->crowd->left)
+        return false;
+    call->crowd->left -= more;
+    return true;
+}
+
 /* Under the lock. */
 static size_t keep(forge_call_t *call, const char *data, size_t more)
 {
-    if (call->len + more > call->ceiling)
+    if (more > call->ceiling - call->came || !affords(call, more))
         return 0; /* too long: libcurl ends the call */
     if (call->len + more > call->cap) {
         size_t cap = call->cap ? call->cap : FIRST_SIZE;
@@ -84,6 +98,7 @@ static size_t keep(forge_call_t *call, const char *data, size_t more)
     }
     memcpy(call->answer + call->len, data, more);
     call->len += more;
+    call->came += more;
     return more;
 }
 
@@ -106,7 +121,10 @@ static size_t receive_header(char *data, size_t size, size_t n, void *baton)
     forge_call_t *call = baton;
     (void)data;
     call->head += size * n;
-    return call->head <= HEAD_MAX ? size * n : 0;
+    pthread_mutex_lock(&client.lock);
+    bool good = call->head <= HEAD_MAX && affords(call, size * n);
+    pthread_mutex_unlock(&client.lock);
+    return good ? size * n : 0;
 }
 
 /* Nothing of the request has left this machine: it may be made once more. */
@@ -139,6 +157,8 @@ static void judge(forge_call_t *call, CURLcode code)
                       : unsent(code)                     ? FORGE_CALL_UNSENT
                                                          : FORGE_CALL_BROKEN;
     result->why = curl_easy_strerror(code);
+    result->too_long = code == CURLE_WRITE_ERROR;
+    result->cut = code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR;
     note_patience(call);
     result->body = call->answer ? call->answer : "";
     result->len = call->len;
@@ -159,6 +179,7 @@ static void let_go(forge_call_t *call)
     curl_multi_remove_handle(client.multi, call->easy);
     unlink_call(call);
     client.count--;
+    client.crowded -= call->crowd != NULL;
     call->ended = true;
     if (call->dropped)
         call_free(call);
@@ -228,29 +249,52 @@ static bool begin(void)
     return client.runs;
 }
 
-/* The proxies of the environment are not for this. Redirects are not followed: an address is configured, not told. A
- * name that is still being looked up when the process ends is left to libcurl's own thread (QUICK_EXIT). */
+static void add_header(forge_call_t *call, const char *header)
+{
+    if (header)
+        call->headers = curl_slist_append(call->headers, header);
+}
+
+/* A GET has no headers but libcurl's own and those that are asked for. */
+static void prepare_request(forge_call_t *call, const forge_call_spec_t *spec)
+{
+    char type[TYPE_MAX];
+    if (spec->body) {
+        apr_snprintf(type, sizeof(type), "Content-Type: %s", spec->type ? spec->type : "application/json");
+        add_header(call, type);
+        add_header(call, spec->streams ? "Accept: text/event-stream, application/json" : "Accept: application/json");
+        add_header(call, "Expect:");
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, call->body);
+        curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->len);
+    } else {
+        curl_easy_setopt(call->easy, CURLOPT_HTTPGET, 1L);
+    }
+    add_header(call, spec->authorization);
+    add_header(call, spec->trace);
+    curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+/* Under the lock: whether a connection is closed after the call. libcurl would keep about as many as there were at
+ * once; of a crowd that is too many. A connection that is to stay is made only while there are few. */
+static bool once(const forge_call_spec_t *spec)
+{
+    return spec->crowd && client.crowded >= CROWD_KEPT;
+}
+
+/* Under the lock. The proxies of the environment are not for this. Redirects are not followed: an address is
+ * configured, not told. A name that is still being looked up when the process ends is left to libcurl's own thread
+ * (QUICK_EXIT). A connection is used again only for the same socket, or the same host and port. */
 static void prepare(forge_call_t *call, const forge_call_spec_t *spec)
 {
     CURL *easy = call->easy;
-    char type[TYPE_MAX];
-    apr_snprintf(type, sizeof(type), "Content-Type: %s", spec->type ? spec->type : "application/json");
-    call->headers = curl_slist_append(NULL, type);
-    call->headers = curl_slist_append(call->headers, spec->streams ? "Accept: text/event-stream, application/json"
-                                                                   : "Accept: application/json");
-    call->headers = curl_slist_append(call->headers, "Expect:");
-    if (spec->authorization)
-        call->headers = curl_slist_append(call->headers, spec->authorization);
-    if (spec->trace)
-        call->headers = curl_slist_append(call->headers, spec->trace);
+    prepare_request(call, spec);
     curl_easy_setopt(easy, CURLOPT_URL, spec->url);
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, spec->socket);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, once(spec) ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->len);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)apr_time_as_msec(spec->connect));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(spec->total));
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
@@ -267,6 +311,8 @@ static forge_call_t *make(const forge_call_spec_t *spec)
         return NULL;
     call->ceiling = spec->ceiling;
     call->streams = spec->streams;
+    call->crowd = spec->crowd;
+    call->result.why = "the process ends"; /* unless it comes to another end */
     call->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     call->body = malloc(spec->len + 1);
     call->easy = curl_easy_init();
@@ -274,7 +320,8 @@ static forge_call_t *make(const forge_call_spec_t *spec)
         call_free(call);
         return NULL;
     }
-    memcpy(call->body, spec->body, spec->len);
+    if (spec->body)
+        memcpy(call->body, spec->body, spec->len);
     prepare(call, spec);
     return call;
 }
@@ -285,13 +332,20 @@ static bool lock_in_time(void)
     return forge_util_lock(&client.lock, END_PATIENCE) == 0;
 }
 
+/* Under the lock. */
+static bool has_place(const forge_call_spec_t *spec)
+{
+    return client.count < CALLS_MAX && (!spec->crowd || client.crowded < CROWD_MAX);
+}
+
 forge_call_t *forge_net_call(const forge_call_spec_t *spec)
 {
     if (!lock_in_time())
         return NULL;
-    forge_call_t *call = begin() && client.count < CALLS_MAX ? make(spec) : NULL;
+    forge_call_t *call = begin() && has_place(spec) ? make(spec) : NULL;
     if (call) {
         client.count++;
+        client.crowded += call->crowd != NULL;
         call->next = client.fresh;
         client.fresh = call;
         curl_multi_wakeup(client.multi);
@@ -319,9 +373,9 @@ int forge_net_call_more(forge_call_t *call, forge_buf_t *b)
 {
     uint64_t rung;
     pthread_mutex_lock(&client.lock);
-    if (call->len > call->taken)
-        forge_util_buf_add(b, call->answer + call->taken, call->len - call->taken);
-    call->taken = call->len;
+    if (call->len)
+        forge_util_buf_add(b, call->answer, call->len);
+    call->len = 0;
     int status = call->result.status;
     if (!call->ended && read(call->fd, &rung, sizeof(rung)) < 0)
         rung = 0; /* it had not rung */

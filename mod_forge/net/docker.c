@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How a container engine is asked: first for its containers, then for three things of each at once, all of it within
- * one deadline. Whoever asks holds a thread, so there is one who asks for all (live/engines.c).
+ * How a container engine is asked: first for its containers, then for three things of each, all of it within one
+ * deadline. Whoever asks holds a thread, so there is one who asks for all (live/engines.c). The calls are those of
+ * client.c, a crowd: it says how many may be under way, and the next one begins when one has ended.
  *
  * Figures are asked for without `one-shot`: with it the engine leaves the earlier reading out, and a share of processor
  * time is the difference between two.
@@ -8,20 +9,21 @@
 #include "docker_private.h"
 
 #include <apr_strings.h>
-#include <curl/curl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define CONNECT_MS  2000
-#define LOOK_EVERY  100 /* milliseconds between two looks at what stops it */
-#define CONNECTIONS 128L
-#define LIST_MAX    (4 << 20)
-#define ANSWER_MAX  (512 << 10)
-#define LOG_MAX     (4 << 20)  /* bytes of one log that are read */
-#define ALL_MAX     (64 << 20) /* of all answers together */
-#define TEXTS_MAX   (2 << 20)  /* of all lines that are kept */
-#define GOOD        200
+#define CONNECT    apr_time_from_sec(2)
+#define BRIEFEST   apr_time_from_msec(1) /* of a call: none would be no bound at all */
+#define LOOK_EVERY 100                   /* milliseconds between two looks at what stops it */
+#define LIST_MAX   (4 << 20)
+#define ANSWER_MAX (512 << 10)
+#define LOG_MAX    (4 << 20)  /* bytes of one log that are read */
+#define ALL_MAX    (64 << 20) /* of all answers together */
+#define TEXTS_MAX  (2 << 20)  /* of all lines that are kept */
+#define GOOD       200
+#define LATE       "the engine did not answer in time"
 
 /* --- ForgeDockerSocket --- */
 
@@ -71,157 +73,150 @@ const forge_docker_t *forge_net_docker_parse(apr_pool_t *p, const char *word, co
     return docker;
 }
 
-/* --- one question --- */
+/* --- questions --- */
 
 typedef enum { FIGURES, STATE, LOG, KINDS, LIST = KINDS } kind_t;
 static const char *const names[KINDS] = {"figures", "state", "log"};
+static const apr_size_t ceilings[KINDS + 1] = {ANSWER_MAX, ANSWER_MAX, LOG_MAX, LIST_MAX};
 
 typedef struct question_t {
-    CURL *easy; /* NULL: it was not asked */
-    struct asking_t *asking;
     kind_t kind;
+    const char *url;    /* NULL: it is none */
+    forge_call_t *call; /* NULL: it was not asked */
     bool ended;
-    CURLcode code;
-    long status;
-    apr_size_t left; /* bytes that may still come */
-    forge_buf_t *body;
+    forge_call_result_t result; /* of one that has ended */
     forge_docker_log_t *log;
 } question_t;
 
 typedef struct asking_t {
     apr_pool_t *pool;
     const forge_docker_ask_t *ask;
-    CURLM *multi;
-    apr_size_t left; /* bytes of all answers that may still come */
     apr_int64_t until;
+    forge_crowd_t crowd;
+    question_t **questions; /* in the order in which they are asked */
+    int count, begun, ended;
+    forge_buf_t *piece; /* of a log */
 } asking_t;
 
-static size_t receive(char *data, size_t size, size_t n, void *baton)
+static void will_ask(asking_t *a, question_t *q, kind_t kind, const char *path)
 {
-    question_t *q = baton;
-    size_t len = size * n;
-    if (len > q->left || len > q->asking->left)
-        return 0; /* libcurl ends it */
-    q->left -= len;
-    q->asking->left -= len;
-    curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &q->status);
-    if (q->status != GOOD)
-        return len; /* what a refusal says is for nobody */
-    if (q->log)
-        forge_net_docker_log_feed(q->log, data, len);
-    else
-        forge_util_buf_add(q->body, data, len);
-    return len;
-}
-
-/* Headers count as the answer does: libcurl keeps them all. */
-static size_t receive_header(char *data, size_t size, size_t n, void *baton)
-{
-    question_t *q = baton;
-    size_t len = size * n;
-    (void)data;
-    if (len > q->left || len > q->asking->left)
-        return 0;
-    q->left -= len;
-    q->asking->left -= len;
-    return len;
-}
-
-/* The proxies of the environment are not for this, and redirects are not followed. QUICK_EXIT: a name that is still
- * being looked up when time is over is left to libcurl's own thread. */
-static void begin(asking_t *a, question_t *q, const char *path)
-{
-    q->asking = a;
-    q->left = q->kind == LIST ? LIST_MAX : q->kind == LOG ? LOG_MAX : ANSWER_MAX;
-    if (q->kind == LOG)
+    *q = (question_t){.kind = kind, .url = apr_pstrcat(a->pool, a->ask->docker->url, path, NULL)};
+    if (kind == LOG)
         q->log = forge_net_docker_log(a->pool);
-    else
-        q->body = forge_util_buf_make(a->pool, 4096, q->left);
-    q->easy = curl_easy_init();
-    if (!q->easy)
-        return;
-    curl_easy_setopt(q->easy, CURLOPT_URL, apr_pstrcat(a->pool, a->ask->docker->url, path, NULL));
-    curl_easy_setopt(q->easy, CURLOPT_HTTPGET, 1L);
-    curl_easy_setopt(q->easy, CURLOPT_UNIX_SOCKET_PATH, a->ask->docker->socket);
-    curl_easy_setopt(q->easy, CURLOPT_PROTOCOLS_STR, "http");
-    curl_easy_setopt(q->easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(q->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(q->easy, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(q->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(q->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(q->easy, CURLOPT_HEADERFUNCTION, receive_header);
-    curl_easy_setopt(q->easy, CURLOPT_HEADERDATA, q);
-    curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(q->easy, CURLOPT_WRITEDATA, q);
-    curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
-    curl_multi_add_handle(a->multi, q->easy);
+    a->questions[a->count++] = q;
 }
 
-static void ended(CURLMsg *said)
+/* False: there is no place for it now. */
+static bool begin(asking_t *a, question_t *q)
 {
-    question_t *q = NULL;
-    CURLcode code = said->data.result;
-    curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, &q);
-    q->ended = true;
-    q->code = code;
-    curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &q->status);
+    const apr_interval_time_t rest = a->until - forge_util_monotonic();
+    const forge_call_spec_t spec = {.url = q->url,
+                                    .socket = a->ask->docker->socket,
+                                    .connect = CONNECT,
+                                    .total = rest > BRIEFEST ? rest : BRIEFEST,
+                                    .ceiling = ceilings[q->kind],
+                                    .streams = q->kind == LOG,
+                                    .crowd = &a->crowd};
+    q->call = forge_net_call(&spec);
+    return q->call != NULL;
+}
+
+/* A log is taken as it comes: of one that never ends there is a part. What a refusal says is for nobody. */
+static void look(asking_t *a, question_t *q)
+{
+    q->ended = forge_net_call_ended(q->call, &q->result);
+    a->ended += q->ended;
+    if (!q->log)
+        return;
+    a->piece->len = 0;
+    int status = forge_net_call_more(q->call, a->piece);
+    if (status == GOOD)
+        forge_net_docker_log_feed(q->log, a->piece->data, a->piece->len);
+}
+
+/* Waits until some of those under way have something to say, and hears it. */
+static void hear(asking_t *a, int milliseconds, struct pollfd *fds, question_t **open)
+{
+    int n = 0;
+    for (int i = 0; i < a->begun; i++) {
+        question_t *q = a->questions[i];
+        if (q->ended)
+            continue;
+        fds[n] = (struct pollfd){.fd = forge_net_call_fd(q->call), .events = POLLIN};
+        open[n++] = q;
+    }
+    poll(fds, (nfds_t)n, milliseconds);
+    for (int i = 0; i < n; i++)
+        if (fds[i].revents)
+            look(a, open[i]);
 }
 
 /* Goes on until all have ended, or time is over. */
 static void perform(asking_t *a)
 {
-    int running = 1, left;
-    while (running) {
-        curl_multi_perform(a->multi, &running);
-        for (CURLMsg *said; (said = curl_multi_info_read(a->multi, &left));)
-            if (said->msg == CURLMSG_DONE)
-                ended(said);
+    struct pollfd *fds = apr_palloc(a->pool, (apr_size_t)a->count * sizeof(*fds));
+    question_t **open = apr_palloc(a->pool, (apr_size_t)a->count * sizeof(*open));
+    while (a->ended < a->count) {
+        while (a->begun < a->count && begin(a, a->questions[a->begun]))
+            a->begun++;
         apr_int64_t rest = apr_time_as_msec(a->until - forge_util_monotonic());
         if (rest <= 0 || (a->ask->stop && a->ask->stop()))
             return;
-        if (running)
-            curl_multi_poll(a->multi, NULL, 0, rest < LOOK_EVERY ? (int)rest : LOOK_EVERY, NULL);
+        hear(a, rest < LOOK_EVERY ? (int)rest : LOOK_EVERY, fds, open);
     }
 }
 
-static void drop(asking_t *a, question_t *q)
+/* The questions of the next `most` answers. */
+static void turn_to(asking_t *a, int most, apr_int64_t until)
 {
-    if (q->easy) {
-        curl_multi_remove_handle(a->multi, q->easy);
-        curl_easy_cleanup(q->easy);
-    }
-    q->easy = NULL;
+    a->questions = apr_palloc(a->pool, (apr_size_t)most * sizeof(*a->questions));
+    a->count = a->begun = a->ended = 0;
+    a->until = until;
 }
 
-/* Why it has no answer; NULL: it has one. */
-static const char *failure(apr_pool_t *p, const question_t *q)
+/* What is late has no end. */
+static void drop(question_t *q)
 {
-    if (!q->easy)
+    if (q->call)
+        forge_net_call_drop(q->call);
+    q->call = NULL;
+}
+
+static bool is_late(const asking_t *a, const question_t *q)
+{
+    return q->call ? !q->ended || q->result.outcome == FORGE_CALL_LATE : a->ended < a->begun;
+}
+
+/* Why it has no answer; NULL: it has one. One that was not begun has waited for others, unless there were none. */
+static const char *failure(const asking_t *a, const question_t *q)
+{
+    if (is_late(a, q))
+        return LATE;
+    if (!q->call)
         return "it could not be asked";
-    if (!q->ended || q->code == CURLE_OPERATION_TIMEDOUT)
-        return "the engine did not answer in time";
-    if (q->code == CURLE_WRITE_ERROR || (q->body && q->body->failed))
+    if (q->result.too_long || (q->log && a->piece->failed))
         return "the engine answered more than is read";
-    if (q->code == CURLE_PARTIAL_FILE || q->code == CURLE_RECV_ERROR)
+    if (q->result.cut)
         return "the engine broke off its answer";
-    if (q->code != CURLE_OK)
-        return curl_easy_strerror(q->code);
-    return q->status == GOOD ? NULL : apr_psprintf(p, "the engine answered with status %ld", q->status);
+    if (q->result.outcome != FORGE_CALL_ANSWERED)
+        return q->result.why;
+    return q->result.status == GOOD ? NULL
+                                    : apr_psprintf(a->pool, "the engine answered with status %d", q->result.status);
 }
 
 /* --- the list --- */
 
 static forge_docker_end_t list(asking_t *a, forge_docker_said_t *said, const char **why)
 {
-    question_t q = {.kind = LIST};
-    a->until = forge_util_monotonic() + a->ask->patience * 3 / 5;
-    begin(a, &q, "/containers/json?all=true");
+    question_t q;
+    turn_to(a, 1, forge_util_monotonic() + a->ask->patience * 3 / 5);
+    will_ask(a, &q, LIST, "/containers/json?all=true");
     perform(a);
-    bool late = q.easy && (!q.ended || q.code == CURLE_OPERATION_TIMEDOUT);
-    *why = failure(a->pool, &q);
+    bool late = is_late(a, &q);
+    *why = failure(a, &q);
     if (!*why)
-        *why = forge_net_docker_read_list(a->pool, q.body, said);
-    drop(a, &q);
+        *why = forge_net_docker_read_list(a->pool, &q.result, said);
+    drop(&q);
     return !*why ? FORGE_DOCKER_OK : late ? FORGE_DOCKER_LATE : FORGE_DOCKER_BROKEN;
 }
 
@@ -233,14 +228,10 @@ static bool has_figures(const forge_container_t *container)
     return strcmp(container->state, "running") == 0 || strcmp(container->state, "paused") == 0;
 }
 
-static void ask_of(asking_t *a, const forge_container_t *container, question_t questions[KINDS])
+static void will_ask_of(asking_t *a, question_t *q, kind_t kind, const forge_container_t *container)
 {
     static const char *const paths[KINDS] = {"/stats?stream=false", "/json", "/logs?stdout=1&stderr=1&tail=50"};
-    for (int i = 0; i < KINDS; i++) {
-        questions[i].kind = (kind_t)i;
-        if (i != FIGURES || has_figures(container))
-            begin(a, &questions[i], apr_pstrcat(a->pool, "/containers/", container->id, paths[i], NULL));
-    }
+    will_ask(a, q, kind, apr_pstrcat(a->pool, "/containers/", container->id, paths[kind], NULL));
 }
 
 /* Takes in what has come of one container; the first thing that is missing is its error. Half a log is better than
@@ -249,26 +240,32 @@ static void read_of(asking_t *a, question_t questions[KINDS], forge_container_t 
 {
     for (int i = 0; i < KINDS; i++) {
         question_t *q = &questions[i];
-        if (!q->asking)
+        if (!q->url)
             continue;
-        const char *why = failure(a->pool, q);
+        const char *why = failure(a, q);
         if (q->log && !forge_net_docker_log_end(q->log, share, &container->logs, &container->log_count) && !why)
             why = "the engine answered something that is no log";
         if (i == FIGURES && !why)
-            why = forge_net_docker_read_figures(a->pool, q->body, container);
+            why = forge_net_docker_read_figures(a->pool, &q->result, container);
         if (i == STATE && !why)
-            why = forge_net_docker_read_state(a->pool, q->body, container);
+            why = forge_net_docker_read_state(a->pool, &q->result, container);
         if (why && !container->error)
             container->error = apr_pstrcat(a->pool, names[i], ": ", why, NULL);
-        drop(a, q);
+        drop(q);
     }
 }
 
-static void ask_all(asking_t *a, forge_docker_said_t *said)
+/* Figures come first: the engine takes a second or two for each, while it waits for another reading. */
+static void ask_all(asking_t *a, forge_docker_said_t *said, apr_int64_t until)
 {
     question_t(*questions)[KINDS] = apr_pcalloc(a->pool, ((apr_size_t)said->count + 1) * sizeof(*questions));
+    turn_to(a, said->count * KINDS, until);
     for (int i = 0; i < said->count; i++)
-        ask_of(a, &said->containers[i], questions[i]);
+        if (has_figures(&said->containers[i]))
+            will_ask_of(a, &questions[i][FIGURES], FIGURES, &said->containers[i]);
+    for (int i = 0; i < said->count; i++)
+        for (kind_t kind = STATE; kind < KINDS; kind++)
+            will_ask_of(a, &questions[i][kind], kind, &said->containers[i]);
     perform(a);
     for (int i = 0; i < said->count; i++) {
         forge_container_t *container = &said->containers[i];
@@ -280,18 +277,10 @@ static void ask_all(asking_t *a, forge_docker_said_t *said)
 forge_docker_end_t forge_net_docker_ask(apr_pool_t *p, const forge_docker_ask_t *ask, forge_docker_said_t *said,
                                         const char **why)
 {
-    asking_t a = {.pool = p, .ask = ask, .left = ALL_MAX};
+    asking_t a = {.pool = p, .ask = ask, .crowd = {ALL_MAX}, .piece = forge_util_buf_make(p, 0, LOG_MAX)};
     const apr_int64_t until = forge_util_monotonic() + ask->patience;
-    *why = "out of memory";
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    a.multi = curl_multi_init();
-    if (!a.multi)
-        return FORGE_DOCKER_BROKEN;
-    curl_multi_setopt(a.multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS);
     forge_docker_end_t end = list(&a, said, why);
-    a.until = until;
     if (end == FORGE_DOCKER_OK)
-        ask_all(&a, said);
-    curl_multi_cleanup(a.multi);
+        ask_all(&a, said, until);
     return end;
 }

@@ -24,8 +24,9 @@ bool forge_net_docker_log_end(forge_docker_log_t *log, apr_size_t most, const ch
 
 /* --- docker_said.c: each returns NULL, or why it cannot be read --- */
 
-const char *forge_net_docker_read_list(apr_pool_t *p, const forge_buf_t *body, forge_docker_said_t *said);
-const char *forge_net_docker_read_figures(apr_pool_t *p, const forge_buf_t *body, forge_container_t *container);
-const char *forge_net_docker_read_state(apr_pool_t *p, const forge_buf_t *body, forge_container_t *container);
+const char *forge_net_docker_read_list(apr_pool_t *p, const forge_call_result_t *answer, forge_docker_said_t *said);
+const char *forge_net_docker_read_figures(apr_pool_t *p, const forge_call_result_t *answer,
+                                          forge_container_t *container);
+const char *forge_net_docker_read_state(apr_pool_t *p, const forge_call_result_t *answer, forge_container_t *container);
 
 #endif

@@ -104,10 +104,10 @@ static void keep(forge_docker_said_t *said, const forge_container_t *all, int n,
     }
 }
 
-const char *forge_net_docker_read_list(apr_pool_t *p, const forge_buf_t *body, forge_docker_said_t *said)
+const char *forge_net_docker_read_list(apr_pool_t *p, const forge_call_result_t *answer, forge_docker_said_t *said)
 {
     const char *why;
-    forge_json_t *list = forge_util_json_parse(p, body->data ? body->data : "", body->len, &why);
+    forge_json_t *list = forge_util_json_parse(p, answer->body, answer->len, &why);
     if (!list)
         return NO_JSON;
     if (forge_util_json_type(list) != FORGE_JSON_ARRAY)
@@ -194,10 +194,11 @@ static double block_of(const forge_json_t *root, const char *op)
     return sum;
 }
 
-const char *forge_net_docker_read_figures(apr_pool_t *p, const forge_buf_t *body, forge_container_t *container)
+const char *forge_net_docker_read_figures(apr_pool_t *p, const forge_call_result_t *answer,
+                                          forge_container_t *container)
 {
     const char *why;
-    forge_json_t *root = forge_util_json_parse(p, body->data ? body->data : "", body->len, &why);
+    forge_json_t *root = forge_util_json_parse(p, answer->body, answer->len, &why);
     if (!root || forge_util_json_type(root) != FORGE_JSON_OBJECT)
         return NO_JSON;
     container->cpu_percent = cpu_of(root);
@@ -213,11 +214,11 @@ const char *forge_net_docker_read_figures(apr_pool_t *p, const forge_buf_t *body
 /* --- health --- */
 
 /* A container without a check of its own has no such member, or "none". */
-const char *forge_net_docker_read_state(apr_pool_t *p, const forge_buf_t *body, forge_container_t *container)
+const char *forge_net_docker_read_state(apr_pool_t *p, const forge_call_result_t *answer, forge_container_t *container)
 {
     static const char *const words[] = {"healthy", "unhealthy", "starting"};
     const char *why;
-    forge_json_t *root = forge_util_json_parse(p, body->data ? body->data : "", body->len, &why);
+    forge_json_t *root = forge_util_json_parse(p, answer->body, answer->len, &why);
     if (!root || forge_util_json_type(root) != FORGE_JSON_OBJECT)
         return NO_JSON;
     const char *health = text_at(p, at(root, "State", "Health"), "Status", WORD_BYTES);

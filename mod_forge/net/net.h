@@ -10,9 +10,15 @@
 /* --- client.c: calls of HTTP services, which nobody waits for on a thread --- */
 
 typedef struct forge_call_t forge_call_t;
+/* Calls that one asker makes by the dozen. They leave half of the places to all others, and only a few of their
+ * connections are kept. It must live until all of its calls are dropped. */
+typedef struct forge_crowd_t {
+    apr_size_t left; /* bytes of all answers together, their headers too, that may still come; for client.c alone */
+} forge_crowd_t;
 typedef struct forge_call_spec_t {
-    const char *url;  /* http or https */
-    const char *body; /* JSON; the call is a POST */
+    const char *url;    /* http or https */
+    const char *socket; /* path of the Unix socket that leads there; NULL: by TCP */
+    const char *body;   /* of a POST; NULL: the call is a GET */
     apr_size_t len;
     apr_interval_time_t connect, total; /* how long these may take */
     apr_size_t ceiling;                 /* bytes of the answer; a longer one is broken */
@@ -20,6 +26,7 @@ typedef struct forge_call_spec_t {
     const char *type;                   /* media type of the body; NULL: JSON */
     const char *trace;                  /* the whole header traceparent; NULL: none */
     bool streams;                       /* the answer comes in pieces, and each of them rings */
+    forge_crowd_t *crowd;               /* that it is one of; NULL: none */
 } forge_call_spec_t;
 typedef enum forge_call_outcome_t {
     FORGE_CALL_BROKEN,   /* no whole answer came */
@@ -30,9 +37,11 @@ typedef enum forge_call_outcome_t {
 typedef struct forge_call_result_t {
     forge_call_outcome_t outcome;
     int status;
-    const char *body; /* lives as long as the call */
+    const char *body; /* lives as long as the call; without what forge_net_call_more has taken */
     apr_size_t len;
-    const char *why;         /* of a failure, for the log */
+    const char *why;         /* of a failure, for the log; a literal */
+    bool too_long;           /* broken: the answer is longer than was allowed */
+    bool cut;                /* broken: the service broke off its answer */
     apr_int64_t retry_after; /* seconds that Retry-After asks for; 0: none */
     const char *limits;      /* X-Sentry-Rate-Limits, as long as the call; NULL: none */
 } forge_call_result_t;
@@ -41,8 +50,8 @@ forge_call_t *forge_net_call(const forge_call_spec_t *spec);
 int forge_net_call_fd(const forge_call_t *call); /* can be read when it has ended */
 /* Whether it has ended; then with its result. */
 bool forge_net_call_ended(forge_call_t *call, forge_call_result_t *result);
-/* What has come of the answer since the last time; the descriptor does not ring any more until more comes. Returns the
- * status of the answer, 0 before it has one. */
+/* What has come of the answer since the last time, which is then kept no longer; the descriptor does not ring any more
+ * until more comes. Returns the status of the answer, 0 before it has one. */
 int forge_net_call_more(forge_call_t *call, forge_buf_t *b);
 void forge_net_call_drop(forge_call_t *call); /* frees it, also when it has not ended */
 void forge_net_calls_end(void);               /* before the process ends: all calls break off */
@@ -332,8 +341,8 @@ typedef enum forge_docker_end_t {
     FORGE_DOCKER_BROKEN, /* no list came: nobody listens, or it is no such engine */
     FORGE_DOCKER_LATE    /* no list came in time */
 } forge_docker_end_t;
-/* Asks for the list, and then for figures, state and log of each container at once. Holds this thread meanwhile. Unless
- * it returns OK, *why says in lower case why not, for the log. */
+/* Asks for the list, and then for figures, state and log of each container, as many at once as client.c has places for.
+ * Holds this thread meanwhile. Unless it returns OK, *why says in lower case why not, for the log. */
 forge_docker_end_t forge_net_docker_ask(apr_pool_t *p, const forge_docker_ask_t *ask, forge_docker_said_t *said,
                                         const char **why);
 

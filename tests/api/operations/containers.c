@@ -207,6 +207,59 @@ START_TEST(off_is_off)
 }
 END_TEST
 
+/* Who asks when the restart comes gives up at once. */
+static void ask_or_turn_off(int i, void *baton)
+{
+    const int *asked = baton;
+    if (i == 0) {
+        reply_t *reply = data();
+        if (reply->status != 504)
+            fail_later("%d: %s", reply->status, reply->body);
+    } else {
+        for (int looks = 0; lists() == *asked && looks < 500; looks++)
+            pause_ms(20);
+        env_second_change("ForgeDockerSocket off\n");
+    }
+}
+
+static bool among(const int *pids, int n, int pid)
+{
+    for (int i = 0; i < n; i++)
+        if (pids[i] == pid)
+            return true;
+    return false;
+}
+
+/* Until the children of before are gone. */
+static void ended(const int *before, int n)
+{
+    int pids[64], left = n;
+    for (int looks = 0; left && looks < 1200; looks++, pause_ms(50)) {
+        int now = env_second_children(pids, 64);
+        left = 0;
+        for (int i = 0; i < n; i++)
+            left += among(pids, now, before[i]);
+    }
+    ck_assert_int_eq(left, 0);
+}
+
+START_TEST(a_graceful_restart_turns_it_off)
+{
+    int before[64];
+    expect_log("FG0590");
+    begin("good");
+    expect_status(enable("10"), 200);
+    expect_status(data(), 200); /* a child has connections to the engine */
+    engine_mode("hang");
+    pause_ms(5100);
+    int n = env_second_children(before, 64), asked = lists();
+    parallel(2, ask_or_turn_off, &asked);
+    ended(before, n);
+    is_off(data());
+    expect_problem(enable("10"), "containers_disabled");
+}
+END_TEST
+
 START_TEST(who_may_look)
 {
     expect_log("AH0163"); /* httpd says whom it refused */
@@ -229,6 +282,7 @@ Suite *suite_containers(void)
     tcase_add_test(all, an_engine_that_fails_is_told_and_asked_again_later);
     tcase_add_test(all, minutes_are_one_to_sixty);
     tcase_add_test(all, off_is_off);
+    tcase_add_test(all, a_graceful_restart_turns_it_off);
     tcase_add_test(all, who_may_look);
     return suite;
 }

@@ -5,25 +5,32 @@
 #include "unit.h"
 #include <apr_strings.h>
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define P       forge_test_pool
-#define PATIENT apr_time_from_sec(20)   /* nothing here takes that long, but what hangs */
-#define SHORT   apr_time_from_msec(700) /* for what hangs */
-#define LONGEST (60 * 1000)             /* milliseconds until the test itself gives up */
-#define CEILING 10000
-#define OK_TWO  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define P        forge_test_pool
+#define PATIENT  apr_time_from_sec(20)   /* nothing here takes that long, but what hangs */
+#define SHORT    apr_time_from_msec(700) /* for what hangs */
+#define LONGEST  (60 * 1000)             /* milliseconds until the test itself gives up */
+#define CEILING  10000
+#define OK_TWO   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define SERVICES 3
+#define CROWD    60
+#define KEPT     16 /* connections of a crowd, at most */
 
-static pid_t services[2];
-static int doors[2], count;
-static int door; /* of the service that is begun */
+static pid_t services[SERVICES];
+static int doors[SERVICES], count;
+static int door;         /* of the service that is begun */
+static char folder[64];  /* of Unix sockets */
+static const char *word; /* that such a service says */
 
 /* --- the service: one way to be sick, for each connection --- */
 
@@ -132,6 +139,26 @@ static void well(int fd)
     }
 }
 
+static void well_later(int fd)
+{
+    for (;;) {
+        hear(fd);
+        usleep(300000);
+        say(fd, OK_TWO);
+    }
+}
+
+/* Its answer is the request. */
+static void mirror(int fd)
+{
+    char request[4096];
+    ssize_t len = recv(fd, request, sizeof(request) - 1, 0);
+    if (len <= 0)
+        _exit(0);
+    request[len] = '\0';
+    say(fd, apr_psprintf(P, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", (int)len, request));
+}
+
 static void overloaded(int fd)
 {
     hear(fd);
@@ -154,14 +181,11 @@ static void serve(sickness_fn be)
     }
 }
 
-/* NULL: nobody listens at the address. */
-static const char *begin_service(sickness_fn be)
+/* At the door, in a group of processes. */
+static void let_in(sickness_fn be)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = 0, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(at);
-    door = doors[count] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(door, (struct sockaddr *)&at, sizeof(at)), 0);
-    ck_assert_int_eq(getsockname(door, (struct sockaddr *)&at, &len), 0);
+    ck_assert_int_lt(count, SERVICES);
+    doors[count] = door;
     if (be) {
         ck_assert_int_eq(listen(door, 64), 0);
         pid_t service = services[count] = fork();
@@ -173,7 +197,30 @@ static const char *begin_service(sickness_fn be)
         setpgid(service, service);
     }
     count++;
+}
+
+/* NULL: nobody listens at the address. */
+static const char *begin_service(sickness_fn be)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = 0, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(at);
+    door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(door, (struct sockaddr *)&at, sizeof(at)), 0);
+    ck_assert_int_eq(getsockname(door, (struct sockaddr *)&at, &len), 0);
+    let_in(be);
     return apr_psprintf(P, "http://127.0.0.1:%d/x", ntohs(at.sin_port));
+}
+
+/* At a Unix socket; returns its path. */
+static const char *begin_beside(const char *name, sickness_fn be)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    apr_snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s", folder, name);
+    door = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(door, (struct sockaddr *)&at, sizeof(at)), 0);
+    word = name;
+    let_in(be);
+    return apr_pstrdup(P, at.sun_path);
 }
 
 static void end_services(void)
@@ -185,28 +232,42 @@ static void end_services(void)
         }
         close(doors[i]);
     }
+    memset(services, 0, sizeof(services));
+    count = 0;
 }
 
 static void begin(void)
 {
     forge_test_begin();
+    strcpy(folder, "/tmp/forge-client-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
 static void end(void)
 {
     end_services();
+    ck_assert_int_eq(system(apr_psprintf(P, "rm -rf %s", folder)), 0);
     forge_test_end();
 }
 
 /* --- calls --- */
 
-static forge_call_t *call_of(const char *url, apr_interval_time_t total)
+static forge_call_t *call_by(const forge_call_spec_t *spec)
 {
-    const forge_call_spec_t spec = {
-        .url = url, .body = "{}", .len = 2, .connect = PATIENT, .total = total, .ceiling = CEILING};
-    forge_call_t *call = forge_net_call(&spec);
+    forge_call_t *call = forge_net_call(spec);
     ck_assert_ptr_nonnull(call);
     return call;
+}
+
+static forge_call_t *call_of(const char *url, apr_interval_time_t total)
+{
+    return call_by(&(forge_call_spec_t){
+        .url = url, .body = "{}", .len = 2, .connect = PATIENT, .total = total, .ceiling = CEILING});
+}
+
+static forge_call_spec_t get_of(const char *url, const char *socket)
+{
+    return (forge_call_spec_t){.url = url, .socket = socket, .connect = PATIENT, .total = PATIENT, .ceiling = CEILING};
 }
 
 static forge_call_result_t end_of(forge_call_t *call)
@@ -219,13 +280,23 @@ static forge_call_result_t end_of(forge_call_t *call)
 }
 
 /* Drops the call; its result says only what outlives it. */
-static forge_call_result_t ask(const char *url, apr_interval_time_t total)
+static forge_call_result_t answer_of(forge_call_t *call)
 {
-    forge_call_t *call = call_of(url, total);
     forge_call_result_t result = end_of(call);
     result.body = apr_pstrmemdup(P, result.body, result.len);
     forge_net_call_drop(call);
     return result;
+}
+
+static forge_call_result_t ask(const char *url, apr_interval_time_t total)
+{
+    return answer_of(call_of(url, total));
+}
+
+static const char *got(const char *url, const char *socket)
+{
+    const forge_call_spec_t spec = get_of(url, socket);
+    return answer_of(call_by(&spec)).body;
 }
 
 static const struct {
@@ -272,11 +343,98 @@ START_TEST(what_it_asks_for_is_passed_on)
 }
 END_TEST
 
+START_TEST(what_it_was_that_broke_is_said)
+{
+    const forge_call_result_t halved = ask(begin_service(half), PATIENT);
+    ck_assert(halved.cut && !halved.too_long);
+    ck_assert_str_eq(halved.body, "half");
+    const forge_call_result_t endless = ask(begin_service(never_end), PATIENT);
+    ck_assert(endless.too_long && !endless.cut);
+}
+END_TEST
+
+/* --- a GET --- */
+
+START_TEST(a_call_without_a_body_is_a_get)
+{
+    const char *request = got(begin_service(mirror), NULL);
+    ck_assert_int_eq(strncmp(request, "GET /x HTTP/1.1\r\n", 17), 0);
+    ck_assert_ptr_null(strstr(request, "Content-"));
+    ck_assert_ptr_null(strstr(request, "Expect"));
+    ck_assert_ptr_nonnull(strstr(request, "Accept: */*\r\n"));
+}
+END_TEST
+
+START_TEST(a_call_with_a_body_is_a_post)
+{
+    const char *request = ask(begin_service(mirror), PATIENT).body;
+    ck_assert_int_eq(strncmp(request, "POST /x HTTP/1.1\r\n", 18), 0);
+    ck_assert_ptr_nonnull(strstr(request, "Content-Type: application/json\r\n"));
+    ck_assert_ptr_nonnull(strstr(request, "Content-Length: 2\r\n"));
+    ck_assert_ptr_nonnull(strstr(request, "Accept: application/json\r\n"));
+}
+END_TEST
+
+/* --- an answer in pieces --- */
+
+/* What has come when the call has ended, piece by piece. */
+static const char *pieces_of(forge_call_t *call, forge_call_result_t *result)
+{
+    bool ended;
+    struct pollfd fd = {.fd = forge_net_call_fd(call), .events = POLLIN};
+    forge_buf_t *b = forge_util_buf_make(P, 0, 1 << 20);
+    do {
+        ck_assert_int_eq(poll(&fd, 1, LONGEST), 1);
+        ended = forge_net_call_ended(call, result);
+        forge_net_call_more(call, b);
+    } while (!ended);
+    ck_assert(!b->failed);
+    return apr_pstrmemdup(P, b->data ? b->data : "", b->len);
+}
+
+static const struct {
+    sickness_fn be;
+    forge_call_outcome_t outcome;
+    size_t least, most; /* bytes */
+} in_pieces[] = {
+    {well, FORGE_CALL_ANSWERED, 2, 2},
+    {half, FORGE_CALL_BROKEN, 4, 4},
+    {drip, FORGE_CALL_LATE, 1, 99},
+    {hang, FORGE_CALL_LATE, 0, 0},
+    {never_end, FORGE_CALL_BROKEN, 0, CEILING}, /* one piece may be too long by itself */
+};
+
+START_TEST(what_came_before_the_end_is_there)
+{
+    forge_call_result_t result;
+    forge_call_spec_t spec = get_of(begin_service(in_pieces[_i].be), NULL);
+    spec.streams = true;
+    spec.total = in_pieces[_i].outcome == FORGE_CALL_LATE ? SHORT : PATIENT;
+    forge_call_t *call = call_by(&spec);
+    const char *all = pieces_of(call, &result);
+    ck_assert_int_eq(result.outcome, in_pieces[_i].outcome);
+    ck_assert_uint_ge(strlen(all), in_pieces[_i].least);
+    ck_assert_uint_le(strlen(all), in_pieces[_i].most);
+    forge_net_call_drop(call);
+}
+END_TEST
+
+/* --- connections --- */
+
 /* Nobody accepts a second connection. */
 static void serve_no_other(int fd)
 {
     kill(getppid(), SIGSTOP);
     well(fd);
+}
+
+static void say_word_no_other(int fd)
+{
+    kill(getppid(), SIGSTOP);
+    for (;;) {
+        hear(fd);
+        say(fd, apr_psprintf(P, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", (int)strlen(word), word));
+    }
 }
 
 START_TEST(a_connection_is_used_again)
@@ -286,6 +444,99 @@ START_TEST(a_connection_is_used_again)
     ck_assert_str_eq(ask(url, PATIENT).body, "ok");
 }
 END_TEST
+
+/* One address, three ways to it: each has its own connection, which is used again. */
+START_TEST(sockets_are_not_taken_for_each_other)
+{
+    const char *url = begin_service(serve_no_other);
+    const char *one = begin_beside("one", say_word_no_other), *two = begin_beside("two", say_word_no_other);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(got(url, one), "one");
+        ck_assert_str_eq(got(url, two), "two");
+        ck_assert_str_eq(got(url, NULL), "ok");
+    }
+}
+END_TEST
+
+START_TEST(nobody_listens_at_a_socket)
+{
+    const forge_call_spec_t nowhere = get_of("http://localhost/", apr_pstrcat(P, folder, "/none", NULL)),
+                            closed = get_of("http://localhost/", begin_beside("closed", NULL));
+    ck_assert_int_eq(answer_of(call_by(&nowhere)).outcome, FORGE_CALL_UNSENT);
+    ck_assert_int_eq(answer_of(call_by(&closed)).outcome, FORGE_CALL_UNSENT);
+}
+END_TEST
+
+/* --- crowds --- */
+
+/* An answer of 40 bytes, its headers counted. */
+START_TEST(a_crowd_shares_a_sum_of_bytes)
+{
+    forge_crowd_t crowd = {100};
+    forge_call_spec_t spec = get_of(begin_service(well), NULL);
+    spec.crowd = &crowd;
+    ck_assert_str_eq(answer_of(call_by(&spec)).body, "ok");
+    ck_assert_str_eq(answer_of(call_by(&spec)).body, "ok");
+    ck_assert_uint_eq(crowd.left, 100 - 2 * strlen(OK_TWO));
+    const forge_call_result_t third = answer_of(call_by(&spec));
+    ck_assert_int_eq(third.outcome, FORGE_CALL_BROKEN);
+    ck_assert(third.too_long);
+}
+END_TEST
+
+START_TEST(a_crowd_leaves_places_to_others)
+{
+    forge_call_t *calls[1000], *call;
+    int n = 0;
+    forge_crowd_t crowd = {CEILING}, another = {CEILING};
+    forge_call_spec_t spec = get_of(begin_service(hang), NULL);
+    for (spec.crowd = &crowd; n < 1000 && (call = forge_net_call(&spec)); n++)
+        calls[n] = call;
+    ck_assert_int_gt(n, 100);
+    ck_assert_int_lt(n, 1000);
+    spec.crowd = &another;
+    ck_assert_ptr_null(forge_net_call(&spec)); /* for all crowds together */
+    ck_assert_str_eq(ask(begin_service(well), PATIENT).body, "ok");
+    for (int i = 0; i < n; i++)
+        forge_net_call_drop(calls[i]);
+    for (int i = 0; i < 1000 && !(call = forge_net_call(&spec)); i++)
+        usleep(10000);
+    ck_assert_ptr_nonnull(call);
+    forge_net_call_drop(call);
+}
+END_TEST
+
+static int sockets_open(void)
+{
+    int n = 0;
+    char to[64];
+    DIR *all = opendir("/proc/self/fd");
+    ck_assert_ptr_nonnull(all);
+    for (struct dirent *each; (each = readdir(all));) {
+        ssize_t len = readlink(apr_pstrcat(P, "/proc/self/fd/", each->d_name, NULL), to, sizeof(to));
+        n += len > 7 && strncmp(to, "socket:", 7) == 0;
+    }
+    closedir(all);
+    return n;
+}
+
+START_TEST(a_crowd_leaves_few_connections_open)
+{
+    forge_call_t *calls[CROWD];
+    forge_crowd_t crowd = {CEILING};
+    forge_call_spec_t spec = get_of("http://localhost/", begin_beside("later", well_later));
+    spec.crowd = &crowd;
+    ck_assert_str_eq(answer_of(call_by(&spec)).body, "ok"); /* the client has its own by now */
+    const int before = sockets_open();
+    for (int i = 0; i < CROWD; i++)
+        calls[i] = call_by(&spec);
+    for (int i = 0; i < CROWD; i++)
+        ck_assert_str_eq(answer_of(calls[i]).body, "ok");
+    ck_assert_int_lt(sockets_open(), before + KEPT);
+}
+END_TEST
+
+/* --- whose calls they are --- */
 
 START_TEST(the_proxies_of_the_environment_are_not_asked)
 {
@@ -319,7 +570,16 @@ Suite *forge_test_net_client(void)
     tcase_add_loop_test(tc, a_sick_service_is_told_apart, 0, sizeof(sick) / sizeof(*sick));
     tcase_add_test(tc, a_redirect_is_an_answer);
     tcase_add_test(tc, what_it_asks_for_is_passed_on);
+    tcase_add_test(tc, what_it_was_that_broke_is_said);
+    tcase_add_test(tc, a_call_without_a_body_is_a_get);
+    tcase_add_test(tc, a_call_with_a_body_is_a_post);
+    tcase_add_loop_test(tc, what_came_before_the_end_is_there, 0, sizeof(in_pieces) / sizeof(*in_pieces));
     tcase_add_test(tc, a_connection_is_used_again);
+    tcase_add_test(tc, sockets_are_not_taken_for_each_other);
+    tcase_add_test(tc, nobody_listens_at_a_socket);
+    tcase_add_test(tc, a_crowd_shares_a_sum_of_bytes);
+    tcase_add_test(tc, a_crowd_leaves_places_to_others);
+    tcase_add_test(tc, a_crowd_leaves_few_connections_open);
     tcase_add_test(tc, the_proxies_of_the_environment_are_not_asked);
     tcase_add_test(tc, calls_do_not_wait_for_each_other);
     suite_add_tcase(suite, tc);

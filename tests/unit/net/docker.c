@@ -293,6 +293,10 @@ START_TEST(half_a_log_is_shown)
     ck_assert_int_eq(container("web")->log_count, 1);
     ck_assert_str_eq(container("web")->logs[0], "half");
     ck_assert_str_eq(container("web")->error, "log: the engine broke off its answer");
+    ck_assert_int_eq(ask_within("stall-logs", IMPATIENT), FORGE_DOCKER_OK);
+    ck_assert_int_eq(container("web")->log_count, 1);
+    ck_assert_str_eq(container("web")->logs[0], "half");
+    ck_assert_str_eq(container("web")->error, "log: the engine did not answer in time");
     ck_assert_int_eq(ask_within("frames", PATIENCE), FORGE_DOCKER_OK);
     ck_assert_int_eq(container("web")->log_count, 1);
     ck_assert_str_eq(container("web")->logs[0], "whole");
@@ -319,6 +323,21 @@ START_TEST(a_hundred_are_shown_and_all_are_counted)
     ck_assert_int_eq(said.count, 100);
     for (int i = 0; i < said.count; i++)
         ck_assert_str_eq(said.containers[i].state, i < 75 ? "running" : "exited");
+}
+END_TEST
+
+/* A hundred logs are more than what is read of all answers: whatever is missing then is missing for this alone. */
+START_TEST(all_answers_share_a_bound)
+{
+    int errors = 0;
+    ck_assert_int_eq(ask_within("flood-many", apr_time_from_sec(60)), FORGE_DOCKER_OK);
+    ck_assert_int_eq(said.count, 100);
+    for (int i = 0; i < said.count; i++) {
+        const char *error = said.containers[i].error;
+        errors += error != NULL;
+        ck_assert_msg(!error || strstr(error, ": the engine answered more than is read"), "%s", error);
+    }
+    ck_assert_int_gt(errors, 0);
 }
 END_TEST
 
@@ -484,6 +503,7 @@ Suite *forge_test_net_docker(void)
     tcase_add_test(asked, half_a_log_is_shown);
     tcase_add_test(asked, long_lines_are_cut_and_the_newest_are_kept);
     tcase_add_test(asked, a_hundred_are_shown_and_all_are_counted);
+    tcase_add_test(asked, all_answers_share_a_bound);
     tcase_add_test(asked, ids_lead_nowhere_else);
     tcase_add_test(asked, who_asks_can_be_stopped);
     tcase_add_test(asked, podman_answers_as_docker_does);
