@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The figures of run as tables in Markdown; after median.awk. -v cost= -v sizes="1000 10000 …" -v idle=
+# The figures of run as tables in Markdown; after median.awk. -v cost= -v sizes="1000 10000 …" -v only=
 function together(a, b) { return 1 / (1 / a + 1 / b) }
 function micro(name) { return sprintf("%d", median(name SUBSEP "cpu") + 0.5) }
 function measured(title, name, against, what, target,   ratio, verdict) {
@@ -12,7 +12,29 @@ function measured(title, name, against, what, target,   ratio, verdict) {
 function reference(title, name) {
     printf "| %s | %s | %s | %s | %s | %s |\n", title, number(rate(name)), spread(name), msec(name, "p50"), msec(name, "p99"), micro(name)
 }
+function growth(   n, size, i, late) {
+    n = split(sizes, size, " ")
+    if (n) {
+        print "\n| courses | page 1 per second | last page, by cursor | page 1 ÷ last | newest first | by title | search, rare word | hello |"
+        print "|--:|--:|--:|--:|--:|--:|--:|--:|"
+    }
+    for (i = 1; i <= n; i++)
+        printf "| %d | %s | %s | %.2f | %s | %s | %s | %s |\n", size[i], number(rate("first" size[i])), number(rate("last" size[i])),
+            rate("first" size[i]) / rate("last" size[i]), number(rate("newest" size[i])), number(rate("title" size[i])), number(rate("rare" size[i])),
+            number(rate("hello" size[i]))
+    if (n) {
+        late = rate("first" size[n]) / rate("last" size[n])
+        printf "\nPage %d by cursor costs %.2f × page 1 (target ≤ 1.20: %s); page 1 of %d courses costs %.2f × page 1 of %d, measured against hello.\n",
+            size[n] / 100, late, (late <= 1.2) ? "yes" : "**no**", size[n],
+            rate("first" size[1]) / rate("hello" size[1]) / (rate("first" size[n]) / rate("hello" size[n])), size[1]
+        if (late > 1.2) missed++
+    }
+}
 END {
+    if (only == "growth") {
+        growth()
+        exit
+    }
     print "| request | per second | spread | p50 ms | p99 ms | CPU µs | against | ratio | target | met |"
     print "|---|--:|--:|--:|--:|--:|---|--:|--:|---|"
     measured("GET /health/live", "live", rate("static"), "S", 2)
@@ -57,22 +79,7 @@ END {
     printf "| pgbench: one course, and application_name before it | %s | %s | | | |\n", number(rate("named_get")), spread("named_get")
     printf "| bcrypt alone | %s | %s | | | |\n", number(rate("bcrypt")), spread("bcrypt")
 
-    n = split(sizes, size, " ")
-    if (n) {
-        print "\n| courses | page 1 per second | last page, by cursor | page 1 ÷ last | newest first | by title | search, rare word | hello |"
-        print "|--:|--:|--:|--:|--:|--:|--:|--:|"
-    }
-    for (i = 1; i <= n; i++)
-        printf "| %d | %s | %s | %.2f | %s | %s | %s | %s |\n", size[i], number(rate("first" size[i])), number(rate("last" size[i])),
-            rate("first" size[i]) / rate("last" size[i]), number(rate("newest" size[i])), number(rate("title" size[i])), number(rate("rare" size[i])),
-            number(rate("hello" size[i]))
-    if (n) {
-        late = rate("first" size[n]) / rate("last" size[n])
-        printf "\nPage %d by cursor costs %.2f × page 1 (target ≤ 1.20: %s); page 1 of %d courses costs %.2f × page 1 of %d, measured against hello.\n",
-            size[n] / 100, late, (late <= 1.2) ? "yes" : "**no**", size[n],
-            rate("first" size[1]) / rate("hello" size[1]) / (rate("first" size[n]) / rate("hello" size[n])), size[1]
-        if (late > 1.2) missed++
-    }
+    growth()
     printf "\nMemory of one child after the load: RSS %.1f MB, PSS %.1f MB.", median("child" SUBSEP "rss") / 1024, median("child" SUBSEP "pss") / 1024
     if (values["idle", "open"] != "")
         printf " One of %d idle keep-alive connections: %.1f KB.", median("idle" SUBSEP "open"), median("idle" SUBSEP "bytes") / 1024
