@@ -228,9 +228,10 @@ START_TEST(random_paths_add_no_series)
 END_TEST
 
 /* The one that asks. Of those before it a thread may still be leaving, whose answer its client has already. */
+/* Requests that ask no database: a child that has just started may be refused one for a moment, on a busy machine. */
 START_TEST(in_flight_comes_back_to_one)
 {
-    parallel(8, get_many, &(count_t){"/api/v1/courses", 10, 200});
+    parallel(8, get_many, &(count_t){"/health/live", 10, 200});
     double in_flight = 0;
     for (int i = 0; i < 600 && (in_flight = sample(metrics(), "forge_http_requests_in_flight")) != 1; i++)
         pause_ms(50);
