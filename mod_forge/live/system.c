@@ -24,8 +24,8 @@ static bool proc_read(const char *path, char text[PROC_BYTES])
     return true;
 }
 
-/* Parses "pid (name) state ppid …". The name may contain anything, so the fields are counted from the last parenthesis.
- * Field 3 is the state, field 22 the start time. */
+/* Parses "pid (name) state ppid …". The name may contain anything, so the fields are counted from the last
+ * parenthesis. Field 3 is the state, field 22 the start time. */
 uint64_t forge_live_system_born(pid_t pid, bool *known)
 {
     enum { STATE = 3, BORN = 22 };

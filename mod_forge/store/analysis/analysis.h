@@ -160,8 +160,8 @@ forge_status_t forge_store_question_nearest(forge_db_t *db, apr_pool_t *p, apr_i
 /* Passages without a vector of `model`, by number, at most `most`: rows {id, body}. */
 forge_status_t forge_store_embeddings_missing(forge_db_t *db, apr_pool_t *p, apr_int64_t session, const char *model,
                                               int most, forge_rows_t **rows);
-/* Keeps vectors: `ids` and `vectors` are arrays of PostgreSQL's ("{1,2}", "{"{0.1,…}","{…}"}" as text[]). Passages that
- * are gone are passed over. */
+/* Keeps vectors: `ids` and `vectors` are arrays of PostgreSQL's ("{1,2}", "{"{0.1,…}","{…}"}" as text[]).
+ * Passages that are gone are passed over. */
 forge_status_t forge_store_embeddings_put(forge_db_t *db, apr_pool_t *p, const char *model, const char *ids,
                                           const char *vectors);
 

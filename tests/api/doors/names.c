@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Names that only the module may use, FORGE_… and X-Forge-…: every reader that is documented for them hears the truth
- * or nothing, whatever headers a client sends (SPEC 17, SECURITY 61). site.c has the readers.
+ * Names that only the module may use, FORGE_… and X-Forge-…: every reader that is documented for them hears the
+ * truth or nothing, whatever headers a client sends (SPEC 17, SECURITY 61). site.c has the readers.
  */
 #include "harness.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The second factor (SPEC 3, SECURITY 38–40): set up, verify, log in with it, step up, backup codes, disable. oathtool
- * is the authenticator.
+ * The second factor (SPEC 3, SECURITY 38–40): set up, verify, log in with it, step up, backup codes, disable.
+ * oathtool is the authenticator.
  */
 #include "mfa.h"
 

@@ -93,7 +93,8 @@ END_TEST
 /* The largest lesson in an alphabet of three bytes a letter is no bomb. */
 START_TEST(a_long_lesson_is_rendered)
 {
-    static const char item[] = "- **図** `理論` と [木](https://example.org)\n\n  長い段落の文章です。\n";
+    static const char item[] = "- **図** `理論` と [木](https://example.org)\n\n"
+                               "  長い段落の文章です。\n";
     const char *made = html(times(item, 4000));
     ck_assert(strncmp(made, "<ul>\n<li>\n<p><strong>", 21) == 0);
 }

@@ -221,8 +221,15 @@ START_TEST(what_is_built_ahead_has_its_own_limits)
     small.limits.file_bytes = 1 << 20;
     hungry.limits.memory_kb = 64 << 10;
     large.input = (forge_run_bytes_t){input, 300000};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 12; i++) { /* of four alike in a row two have one built for them */
         ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+        if (i / 4 != 1)
+            ck_assert(forge_test_has(forge_test_run(forge_test_pool, &small).output, "1048576\n"));
+        else
+            ck_assert_int_eq(forge_test_run(forge_test_pool, &hungry).status, FORGE_RUN_MEMORY_LIMIT);
+        forge_test_idle(forge_test_pool);
+    }
+    for (int i = 0; i < 4; i++) {
         ck_assert(forge_test_has(forge_test_run(forge_test_pool, &small).output, "1048576\n"));
         ck_assert(forge_test_has(forge_test_run(forge_test_pool, &large).output, "300000\n"));
         ck_assert_int_eq(forge_test_run(forge_test_pool, &hungry).status, FORGE_RUN_MEMORY_LIMIT);
