@@ -27,8 +27,8 @@ void *forge_config_dir_merge(apr_pool_t *p, void *base, void *add);
 forge_config_t *forge_config_of_server(struct server_rec *s);
 forge_dir_t *forge_config_of_request(struct request_rec *r);
 /* Finishes a configuration after all of it was read: reads file: and env: secrets and makes the checks that need
- * several directives (a secret where the module is used, ForgeDocs with assets that exist …). NULL, or the message for
- * the log; then the server must not start. */
+ * several directives (a secret where the module is used, ForgeDocs with assets that exist …). NULL, or the message
+ * for the log; then the server must not start. */
 const char *forge_config_finish(apr_pool_t *p, struct server_rec *s, forge_config_t *c);
 
 /* --- getters: identity --- */

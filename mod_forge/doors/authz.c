@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Require forge-role, forge-org, forge-user, forge-enrolled and forge-mfa. Their arguments are read at configtest,
- * those with %{…} at each request, so that one <LocationMatch> can protect the folders of all organisations or courses.
+ * those with %{…} at each request, so that one <LocationMatch> can protect the folders of all organisations or
+ * courses.
  */
 #include "doors_private.h"
 #include "core/identity/identity.h"

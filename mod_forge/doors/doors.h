@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Interface of doors/: content outside the API. AuthType Forge, Require forge-…, the headers for back ends, the page of
- * mod_status (SPEC 17).
+ * Interface of doors/: content outside the API. AuthType Forge, Require forge-…, the headers for back ends, the page
+ * of mod_status (SPEC 17).
  */
 #ifndef FORGE_DOORS_H
 #define FORGE_DOORS_H

@@ -95,8 +95,8 @@ static bool two_lengths(forge_req_t *q)
            forge_http_header(q, "Transfer-Encoding") != NULL; /* HTTP/2 has its own framing */
 }
 
-/* A rule that only the database knows was broken: constraints are named table_column_…, which says whose member it was.
- */
+/* A rule that only the database knows was broken: constraints are named table_column_…, which says whose member it
+ * was. */
 static forge_status_t blame(forge_req_t *q)
 {
     const char *constraint = forge_http_db_constraint(q);

@@ -13,8 +13,8 @@
 #include "store/operations/operations.h"
 
 /* Lends a database connection for one call: `use` with `data`. Returns its result, or why there is no connection
- * (FORGE_E_POOL_EXHAUSTED, FORGE_E_DATABASE_DOWN …). A job never holds a connection while it waits for something else.
- */
+ * (FORGE_E_POOL_EXHAUSTED, FORGE_E_DATABASE_DOWN …). A job never holds a connection while it waits for something
+ * else. */
 typedef struct forge_lender_t {
     forge_status_t (*lend)(void *baton, apr_pool_t *p, forge_db_fn use, void *data);
     void *baton;

@@ -78,8 +78,8 @@ void forge_live_sockets_add(forge_live_t *live, int change); /* upgraded connect
 void forge_live_request_leave(forge_live_t *live);           /* in flight - 1 */
 /* Each child's share of the requests in flight is stored by pid and start time, and dropped when that child is gone. */
 
-/* FORGE_C_… and FORGE_G_…: the rows of metrics.def. Those of FORGE_C_RATE_LIMITED are one per forge_limit_class_t, in
- * its order. */
+/* FORGE_C_… and FORGE_G_…: the rows of metrics.def. Those of FORGE_C_RATE_LIMITED are one per forge_limit_class_t,
+ * in its order. */
 typedef enum forge_counter_t {
 #define FORGE_COUNTER(name, family, labels, help) FORGE_C_##name,
 #define FORGE_GAUGE(name, family, labels, help)

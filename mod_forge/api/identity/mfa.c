@@ -65,7 +65,8 @@ static const forge_field_t setup_fields[] = {
     {"factor_id", FORGE_T_INT, .min = 1, .example = "3", .help = "number of the factor"},
     {"secret", FORGE_T_TEXT, .example = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
      .help = "the shared secret in base32, to type in; shown only here"},
-    {"otpauth_uri", FORGE_T_TEXT, .example = "otpauth://totp/…", .help = "the secret as a URI for authenticator apps"},
+    {"otpauth_uri", FORGE_T_TEXT, .example = "otpauth://totp/…",
+     .help = "the secret as a URI for authenticator apps"},
     {"qr_svg", FORGE_T_TEXT, .example = "<svg …", .help = "that URI as a QR code, an SVG image"},
     {.name = NULL},
 };

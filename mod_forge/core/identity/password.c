@@ -14,8 +14,8 @@
 #include <unistr.h>
 #include <zxcvbn.h>
 
-/* zxcvbn's time grows with the fifth power of a zigzag on the keypad: 100 bytes of "1212…" take over a second, 24 take
- * 2 ms. So a long password is rated in windows, and is at least as strong as the strongest of them. */
+/* zxcvbn's time grows with the fifth power of a zigzag on the keypad: 100 bytes of "1212…" take over a second, 24
+ * take 2 ms. So a long password is rated in windows, and is at least as strong as the strongest of them. */
 #define WINDOW_BYTES   24
 #define WINDOWS_BYTES  (4 * WINDOW_BYTES)
 #define NAME_MIN       3 /* a shorter e-mail name or username may stand in a password by chance */

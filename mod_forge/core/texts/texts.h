@@ -24,8 +24,8 @@ typedef enum forge_language_t {
 
 /* "en", "de", "fr", "es", "tr". */
 const char *forge_core_language_tag(forge_language_t language);
-/* The language of a tag, by its first subtag: "de-AT" is German (lookup of RFC 4647 §3.4). False if it is none of ours,
- * or NULL. */
+/* The language of a tag, by its first subtag: "de-AT" is German (lookup of RFC 4647 §3.4). False if it is none of
+ * ours, or NULL. */
 bool forge_core_language_of(const char *tag, forge_language_t *language);
 /* Whether it has the form of a language tag: subtags of 1 to 8 letters and digits with '-' between them, the first of 2
  * to 8 letters (RFC 5646 §2.1; which subtags are registered is not asked). */
