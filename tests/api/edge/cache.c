@@ -228,7 +228,7 @@ static void write_on(seen_t *seen, const char *token)
     for (int version = 2; version <= ROUNDS + 1; version++) {
         reply_t *reply = CALL("PATCH", seen->path, .token = token, .json = F("{\"title\":\"Version %d\"}", version));
         if (reply->status != 200)
-            fail_later("PATCH: %d", reply->status);
+            fail_later("PATCH: %d %.300s", reply->status, reply->body ? reply->body : "");
         __atomic_store_n(&seen->acknowledged_at[version], now_ms(), __ATOMIC_RELEASE);
         pause_ms(version % 7 * seen->pause);
     }
