@@ -558,6 +558,15 @@ static void abandon(launch_t *l)
     bury(l);
 }
 
+/* The job has come: what it is about holds from now on. */
+static void take_over(launch_t *l, int64_t cpu)
+{
+    l->cpu = (int)cpu;
+    l->output.max = l->errors.max = (size_t)l->job->limits.output_bytes;
+    l->deadline = forge_runner_now_ms() + BUILD_MS;
+    set_alarm(l->job);
+}
+
 /* A sandbox can break while it waits: its job has another one built then. */
 void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel)
 {
@@ -575,9 +584,7 @@ void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_w
     }
     memcpy(&gift, bytes, sizeof(gift));
     close(channel);
-    l.cpu = (int)gift.cpu;
-    l.deadline = forge_runner_now_ms() + BUILD_MS;
-    set_alarm(&job);
+    take_over(&l, gift.cpu);
     if (kind->waits ? send_code(&l) : send_go(&l, false))
         attend(&l);
     if (l.end.started || l.end.killed >= 0) {

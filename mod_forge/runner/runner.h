@@ -241,7 +241,7 @@ typedef struct forge_runner_warm_one_t {
 typedef struct forge_runner_warm_t {
     forge_runner_warm_kind_t wanted; /* of the last two jobs that were alike */
     forge_runner_warm_kind_t last;
-    forge_runner_warm_one_t ready[FORGE_RUNNER_WARM_MAX];
+    forge_runner_warm_one_t ready[FORGE_RUNNER_WARM_MAX + 1]; /* one without an interpreter beside them */
     int count;
     int64_t pause_until;
 } forge_runner_warm_t;
@@ -259,7 +259,8 @@ pid_t forge_runner_warm_give(forge_runner_warm_t *warm, const forge_runner_gift_
                              forge_run_bytes_t members, int client);
 /* In the launcher: waits for a gift and the members behind it. False: there will be none. */
 bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client);
-/* Builds one ahead, on that processor, unless there are `most`. Whether it did. */
+/* Builds one ahead, on that processor: one of `most` of what is wanted, and then one without an interpreter. Whether it
+ * did. */
 bool forge_runner_warm_fill(forge_runner_warm_t *warm, const forge_runner_t *runner, int cpu, int most);
 /* A child has ended: it may have been one of these. */
 void forge_runner_warm_buried(forge_runner_warm_t *warm, pid_t pid);

@@ -44,6 +44,13 @@ static const forge_field_t list_query_fields[] = {
 };
 static const forge_shape_t list_query = {.fields = list_query_fields};
 
+static const forge_field_t delete_query_fields[] = {
+    {"release_courses", FORGE_T_BOOL, .preset = "false", .example = "true",
+     .help = "true: the organisation's courses go back to their instructors, as drafts; nobody else sees them"},
+    {.name = NULL},
+};
+static const forge_shape_t delete_query = {.fields = delete_query_fields};
+
 static const forge_field_t transfer_body_fields[] = {
     {"user_id", FORGE_T_INT, FORGE_F_REQUIRED, .min = 1, .example = "7", .help = "member who becomes the new owner"},
     {.name = NULL},
@@ -183,9 +190,12 @@ static forge_status_t organization_delete(forge_req_t *q)
     forge_db_t *db;
     const forge_actor_t by = forge_api_actor(q);
     FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_organization_delete(db, q->pool, &by, q->ids[0], q->if_version);
+    forge_status_t status = forge_store_organization_delete(db, q->pool, &by, q->ids[0], q->if_version,
+                                                            forge_core_input_bool(q->query, "release_courses", false));
     if (status == FORGE_E_CONFLICT)
-        return forge_fail_detail(q, status, "this organisation has courses; delete them or remove them from it first");
+        return forge_fail_detail(q, status,
+                                 "this organisation has courses; delete them or remove them from it first, or send "
+                                 "release_courses=true, which gives them back to their instructors as drafts");
     return status == FORGE_OK ? forge_reply_none(q) : status;
 }
 
@@ -227,10 +237,11 @@ static const forge_route_t routes[] = {
      .description = "For its owners and admins. Only the members that are sent change. The former slug stays with the "
          "organisation: no other can take it."},
     {FORGE_DELETE, "/organizations/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .success = 204,
-     .errors = delete_errors, .handle = organization_delete,
+     .query = &delete_query, .errors = delete_errors, .handle = organization_delete,
      .operation = "organization_delete", .summary = "Delete an organisation",
      .description = "For its owners. Deletes its memberships and invitations too. An organisation that has courses "
-         "cannot be deleted, because the courses would become open to everybody."},
+         "is not deleted, because the courses would become open to everybody; with release_courses=true they go back "
+         "to their instructors as drafts. Enrolments and progress stay with the courses."},
     {FORGE_POST, "/organizations/{id}/transfer", FORGE_ROLE_STUDENT, .flags = FORGE_R_IDEMPOTENT,
      .body = &transfer_body, .reply = &forge_api_organization, .errors = transfer_errors,
      .handle = organization_transfer, .again = transfer_again,

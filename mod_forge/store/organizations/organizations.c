@@ -87,7 +87,8 @@ static const forge_stmt_t organization_update = {
     " SELECT " ORGANIZATION ", m.outcome AS _outcome, " FORGE_AUDITED
     " FROM verdict m LEFT JOIN changed o ON o.id = m.id"};
 
-/* $1 caller, $2 administrator, $3 organisation, $4 versions, $5 ip, $6 request id. */
+/* Courses that are given back become drafts: what was for members only is open to nobody else by that.
+ * $1 caller, $2 administrator, $3 organisation, $4 versions, $5 ip, $6 request id, $7 give its courses back. */
 static const forge_stmt_t organization_delete = {
     "organization_delete",
     "WITH found AS ("
@@ -97,12 +98,16 @@ static const forge_stmt_t organization_delete = {
     " SELECT f.*, CASE"
     "  WHEN NOT ($2::boolean OR role = 'owner') THEN 'forbidden'"
     "  WHEN NOT ($4::text IS NULL OR version = ANY ($4::bigint[])) THEN 'stale'"
-    "  WHEN EXISTS (SELECT FROM forge.courses c WHERE c.organization_id = f.id) THEN 'in_use'"
+    "  WHEN NOT $7::boolean AND EXISTS (SELECT FROM forge.courses c WHERE c.organization_id = f.id) THEN 'in_use'"
     "  ELSE 'ok' END AS outcome FROM found f), "
+    "released AS ("
+    " UPDATE forge.courses c SET organization_id = NULL, status = 'draft' FROM verdict v"
+    " WHERE c.organization_id = v.id AND v.outcome = 'ok' RETURNING c.id), "
     "gone AS (DELETE FROM forge.organizations o USING verdict v WHERE o.id = v.id AND v.outcome = 'ok' RETURNING o.*), "
     FORGE_AUDIT("SELECT 'organization.deleted', $1::bigint, NULL::bigint, $5::inet, $6, jsonb_build_object("
                 "'organization_id', g.id, 'name', g.name, 'slug', g.slug, 'members',"
-                " (SELECT count(*) FROM forge.memberships x WHERE x.organization_id = g.id)) FROM gone g")
+                " (SELECT count(*) FROM forge.memberships x WHERE x.organization_id = g.id), 'released',"
+                " (SELECT count(*) FROM released)) FROM gone g")
     " SELECT outcome AS _outcome, " FORGE_AUDITED " FROM verdict"};
 
 /* The owner who hands over becomes an admin. A platform administrator who owns nothing here replaces all owners.
@@ -229,10 +234,10 @@ forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, co
 }
 
 forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                               const char *if_version)
+                                               const char *if_version, bool release)
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
-                                         if_version, forge_store_ip(p, by->ip), by->request_id);
+                                         if_version, forge_store_ip(p, by->ip), by->request_id, release ? "t" : "f");
     forge_status_t status = forge_store_membership_run(db, p, &organization_delete, args, NULL);
     return status == FORGE_E_BAD_REFERENCE ? FORGE_E_CONFLICT : status; /* a course came in meanwhile */
 }

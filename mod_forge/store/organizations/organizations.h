@@ -24,9 +24,10 @@ forge_status_t forge_store_organization_get(forge_db_t *db, apr_pool_t *p, const
 /* For owners and admins. FORGE_E_PRECONDITION_FAILED, FORGE_E_SLUG_TAKEN, FORGE_E_LIMIT_REACHED (a hundred slugs). */
 forge_status_t forge_store_organization_update(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
                                                const forge_patch_t *patch, forge_rows_t **rows);
-/* For owners. FORGE_E_CONFLICT: it has courses, which would no longer be for its members only. */
+/* For owners. FORGE_E_CONFLICT: it has courses, which would no longer be for its members only. With `release` these go
+ * back to their instructors instead, as drafts. */
 forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,
-                                               const char *if_version);
+                                               const char *if_version, bool release);
 /* For owners: a member whose account is active becomes owner, the caller admin; where the caller is no owner (a
  * platform administrator), all owners become admins. Rows: the organisation. FORGE_E_BAD_REFERENCE: no such member. */
 forge_status_t forge_store_organization_transfer(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,

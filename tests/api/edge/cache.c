@@ -218,8 +218,9 @@ static void read_on(int i, seen_t *seen)
         int wanted = least(seen, port == PORT_TLS ? 0 : PROMISE_MS);
         reply_t *reply = CALL("GET", seen->path, .port = port);
         if (reply->status != 200 || int_at(reply->json, "/version") < wanted)
-            fail_later("node %d answers %d, version %d, of %d or more", i % 2, reply->status,
-                       reply->status == 200 ? (int)int_at(reply->json, "/version") : 0, wanted);
+            fail_later("node %d answers %d, version %d, of %d or more: %.300s", i % 2, reply->status,
+                       reply->status == 200 ? (int)int_at(reply->json, "/version") : 0, wanted,
+                       reply->body ? reply->body : "");
     }
 }
 

@@ -167,6 +167,48 @@ START_TEST(deleted)
 }
 END_TEST
 
+/* An owner may not change the courses of members; giving them back shows them to nobody else. */
+START_TEST(deleted_with_the_courses_of_its_members)
+{
+    person_t owner = person("student"), teacher = person("instructor"), learner = person("student");
+    json_int_t id = organization(owner, "Closing"), other = organization(owner, "Staying");
+    join(id, teacher, "admin");
+    join(other, teacher, "member");
+    join(id, learner, "member");
+    json_int_t courses[2];
+    for (int i = 0; i < 2; i++) {
+        reply_t *made = CALL("POST", "/api/v1/courses", .token = teacher.access,
+                             .json = F("{\"title\":\"T\",\"organization_id\":%lld}", (long long)(i ? other : id)));
+        expect_status(made, 201);
+        courses[i] = int_at(made->json, "/id");
+    }
+    char *course = F("/api/v1/courses/%lld", (long long)courses[0]);
+    expect_status(CALL("POST", F("%s/enrollment", course), .token = learner.access), 201);
+    char *release = path_of(id, "?release_courses=true");
+    expect_status(CALL("DELETE", release, .token = teacher.access), 403);
+    expect_status(CALL("DELETE", path_of(id, "?release_courses=all"), .token = owner.access), 422);
+    expect_problem(CALL("DELETE", path_of(id, "?release_courses=false"), .token = owner.access), "conflict");
+    expect_problem(CALL("DELETE", release, .token = owner.access, .headers = {"If-Match: \"v2\""}),
+                   "precondition_failed");
+    ck_assert_int_eq(int_at(CALL("GET", course, .token = teacher.access)->json, "/organization_id"), id);
+    expect_status(CALL("DELETE", release, .token = owner.access), 204);
+    reply_t *back = CALL("GET", course, .token = teacher.access);
+    expect_status(back, 200);
+    ck_assert_str_eq(text_at(back->json, "/status"), "draft");
+    ck_assert(json_is_null(at(back->json, "/organization_id")));
+    expect_problem(CALL("GET", course, .token = owner.access), "not_found");
+    expect_problem(CALL("GET", course, .token = learner.access), "not_found");
+    expect_problem(CALL("GET", course), "not_found");
+    expect_status(CALL("PATCH", course, .token = teacher.access, .json = "{\"status\":\"published\"}"), 200);
+    expect_status(CALL("GET", F("%s/enrollment", course), .token = learner.access), 200);
+    ck_assert_int_eq(int_at(CALL("GET", F("/api/v1/courses/%lld", (long long)courses[1]), .token = owner.access)->json,
+                            "/organization_id"),
+                     other);
+    ck_assert_str_eq(sql("SELECT detail->>'released' FROM forge.audit_events WHERE event = 'organization.deleted'"),
+                     "1");
+}
+END_TEST
+
 START_TEST(listed)
 {
     person_t owner = person("student"), other = person("student"), admin = person("admin");
@@ -303,6 +345,7 @@ Suite *suite_organizations(void)
     tcase_add_test(one, renamed);
     tcase_add_test(one, slug_made_anew);
     tcase_add_test(one, deleted);
+    tcase_add_test(one, deleted_with_the_courses_of_its_members);
     tcase_add_test(one, listed);
     tcase_add_test(one, handed_over);
     TCase *walls = case_make(suite, "walls");

@@ -10,8 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SPINS "while True: pass\n"
-#define KILLS 20
+#define SPINS  "while True: pass\n"
+#define HUNGRY "bytearray(100 << 20)"
+#define KILLS  20
 
 static int lines(const char *path)
 {
@@ -181,8 +182,9 @@ END_TEST
 
 /* --- sandboxes that are built ahead --- */
 
-#define AHEAD      2
-#define AHEAD_MANY (1 + 4 * AHEAD) /* forge-runner; of each a launcher, bubblewrap, forge-init and the interpreter */
+#define AHEAD 2
+/* forge-runner; of each a launcher, bubblewrap, forge-init and the interpreter; and one more without an interpreter */
+#define AHEAD_MANY (1 + 4 * AHEAD + 3)
 
 static void set_up_ahead(void)
 {
@@ -216,7 +218,7 @@ START_TEST(what_is_built_ahead_has_its_own_limits)
     static const char fills[] = "n = 0\ntry:\n    f = open('x', 'wb', 0)\n    while True: n += f.write(b'x' * 4096)\n"
                                 "except OSError: print(n)\n";
     forge_run_job_t small = forge_test_job(fills), large = forge_test_job("import sys\nprint(len(sys.stdin.read()))"),
-                    hungry = forge_test_job("bytearray(100 << 20)");
+                    hungry = forge_test_job(HUNGRY);
     char *input = memset(apr_palloc(forge_test_pool, 300000), 'x', 300000);
     small.limits.file_bytes = 1 << 20;
     hungry.limits.memory_kb = 64 << 10;
@@ -237,29 +239,56 @@ START_TEST(what_is_built_ahead_has_its_own_limits)
 }
 END_TEST
 
-/* A child of a process. */
-static pid_t child_of(pid_t pid)
+enum { LAUNCHER, BUBBLEWRAP, INIT, INTERPRETER, OF_ONE };
+
+/* The i-th child of a process; 0: there is none. */
+static pid_t child_of(pid_t pid, int i)
 {
     int child = 0;
     FILE *file = fopen(apr_psprintf(forge_test_pool, "/proc/%d/task/%d/children", (int)pid, (int)pid), "r");
-    if (file && fscanf(file, "%d", &child) != 1)
-        child = 0;
+    for (bool more = file; more && i >= 0; i--)
+        more = fscanf(file, "%d", &child) == 1;
     if (file)
         fclose(file);
-    return child;
+    return i < 0 ? child : 0;
 }
 
-enum { LAUNCHER, BUBBLEWRAP, INIT, INTERPRETER, OF_ONE };
-
-/* One of the processes of a sandbox that waits. */
-static pid_t one_that_waits(pid_t session, int which)
+/* A process of the sandbox of a launcher; 0: it has none such. */
+static pid_t process_of(pid_t launcher, int which)
 {
-    pid_t pid = 0;
-    forge_test_runner_alive(session, &pid);
-    for (int i = LAUNCHER; i < which; i++)
-        pid = child_of(pid);
-    ck_assert_int_gt(pid, 0);
+    pid_t pid = launcher;
+    for (int i = LAUNCHER; i < which && pid; i++)
+        pid = child_of(pid, 0);
     return pid;
+}
+
+/* One of the processes of a sandbox that waits, with an interpreter or without. */
+static pid_t one_that_waits(pid_t session, int which, bool interpreter)
+{
+    pid_t launcher;
+    for (int i = 0; (launcher = child_of(session, i)); i++)
+        if (!!process_of(launcher, INTERPRETER) == interpreter)
+            return process_of(launcher, which);
+    ck_abort_msg("no sandbox waits %s an interpreter", interpreter ? "with" : "without");
+}
+
+static bool runs_still(pid_t pid)
+{
+    char state = 'X';
+    FILE *file = fopen(apr_psprintf(forge_test_pool, "/proc/%d/stat", (int)pid), "r");
+    if (file && fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'X';
+    if (file)
+        fclose(file);
+    return state != 'Z' && state != 'X';
+}
+
+/* On a busy machine a process that was killed runs on for a while. */
+static void kill_now(pid_t pid)
+{
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    for (int ms = 0; ms < FORGE_TEST_SETTLE_MS && runs_still(pid); ms++)
+        usleep(1000);
 }
 
 /* Whichever process of one that waits ends, the next job is run all the same. Only a launcher that is given a job while
@@ -272,7 +301,7 @@ START_TEST(what_is_built_ahead_may_break)
         for (size_t i = 0; i < sizeof(delays) / sizeof(delays[0]); i++) {
             forge_run_job_t next = forge_test_job("print('next')");
             ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
-            ck_assert_int_eq(kill(one_that_waits(pid, which), SIGKILL), 0);
+            kill_now(one_that_waits(pid, which, true));
             if (which == LAUNCHER)
                 ck_assert_int_le(forge_test_runner_settle(pid, AHEAD_MANY - OF_ONE), AHEAD_MANY - OF_ONE);
             else
@@ -287,12 +316,47 @@ START_TEST(what_is_built_ahead_may_break)
 }
 END_TEST
 
+/* The sandbox without an interpreter is for other limits, which hold in it; and it may break. */
+START_TEST(other_limits_have_one_built_ahead_as_well)
+{
+    const pid_t pid = forge_test_runner_pid();
+    forge_run_job_t spins = job(SPINS), says = forge_test_job("print('x' * 999)"), hungry = forge_test_job(HUNGRY),
+                    long_one = forge_test_job("print('x' * 99999)");
+    spins.limits.wall_ms = 500;
+    says.limits.output_bytes = 10;
+    long_one.limits.output_bytes = 100000;
+    hungry.limits.memory_kb = 64 << 10;
+    ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+    const pid_t launcher = one_that_waits(pid, LAUNCHER, false);
+    forge_run_t *run = forge_test_submit(forge_test_pool, &spins);
+    for (int ms = 0; ms < 500 && !process_of(launcher, INTERPRETER); ms++)
+        usleep(1000);
+    ck_assert_int_gt(process_of(launcher, INTERPRETER), 0);
+    ck_assert_int_eq(forge_test_collect(run).status, FORGE_RUN_TIMEOUT);
+    const struct {
+        const forge_run_job_t *job;
+        forge_run_status_t status;
+        size_t len;
+    } rows[] = {
+        {&says, FORGE_RUN_OUTPUT_LIMIT, 10}, {&long_one, FORGE_RUN_OK, 100000}, {&hungry, FORGE_RUN_MEMORY_LIMIT, 0}};
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+        if (i >= sizeof(rows) / sizeof(rows[0]))
+            kill_now(one_that_waits(pid, i % 2 ? INIT : BUBBLEWRAP, false));
+        forge_run_result_t r = forge_test_run(forge_test_pool, rows[i % 3].job);
+        ck_assert_int_eq(r.status, rows[i % 3].status);
+        ck_assert_uint_eq(r.output.len, rows[i % 3].len);
+        forge_test_idle(forge_test_pool);
+    }
+}
+END_TEST
+
 /* Who asks for something else each time has it built, and costs nobody what is there. */
 START_TEST(what_is_built_ahead_stays_where_no_two_are_alike)
 {
     const pid_t pid = forge_test_runner_pid();
     ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
-    const pid_t kept = one_that_waits(pid, INTERPRETER);
+    const pid_t kept = one_that_waits(pid, INTERPRETER, true);
     for (int i = 0; i < 6; i++) {
         forge_run_job_t other = forge_test_job("print('other')");
         other.limits.wall_ms -= i + 1;
@@ -326,6 +390,7 @@ Suite *forge_test_run_lifetime(void)
     tcase_add_checked_fixture(tc, set_up_ahead, forge_test_runner_stop);
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, what_is_built_ahead_may_break);
+    tcase_add_test(tc, other_limits_have_one_built_ahead_as_well);
     tcase_add_test(tc, what_is_built_ahead_stays_where_no_two_are_alike);
     suite_add_tcase(s, tc);
     tc = tcase_create("ends");

@@ -217,7 +217,7 @@ START_TEST(former_slugs_are_no_other_organizations)
     no_organization_gets("acme");
     ck_assert_int_eq(slug_to(1, 1, "acme"), FORGE_OK);
     ck_assert_int_eq(slug_to(2, 2, "acme-two"), FORGE_E_SLUG_TAKEN);
-    ck_assert_int_eq(forge_store_organization_delete(db, P, by(1), 1, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_organization_delete(db, P, by(1), 1, NULL, true), FORGE_OK);
     no_organization_gets("acme");
 }
 END_TEST

@@ -98,14 +98,14 @@ START_TEST(changed_by_rights)
                                                          &(forge_patch_t){.members = "{\"name\":\"New\"}"}, &rows),
                          update[caller]);
         if (delete[caller] != FORGE_OK)
-            ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(caller), ORG, NULL),
+            ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(caller), ORG, NULL, false),
                              delete[caller]);
     }
     ck_assert_int_eq(
         forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
                                         &(forge_patch_t){.members = "{\"name\":\"X\"}", .if_version = "{1}"}, &rows),
         FORGE_E_PRECONDITION_FAILED);
-    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{1}"),
+    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{1}", false),
                      FORGE_E_PRECONDITION_FAILED);
     ck_assert_int_eq(
         forge_store_organization_update(db, forge_test_pool, by(OWNER), ORG,
@@ -113,8 +113,8 @@ START_TEST(changed_by_rights)
         FORGE_OK);
     ck_assert_str_eq(column("name"), "New");
     ck_assert_str_eq(column("slug"), "uno");
-    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{5}"), FORGE_OK);
-    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(ROOT), OTHER, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, "{5}", false), FORGE_OK);
+    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(ROOT), OTHER, NULL, false), FORGE_OK);
     ck_assert_str_eq(ask("SELECT count(*) FROM forge.memberships"), "0");
     ck_assert_str_eq(
         events(),
@@ -126,10 +126,12 @@ END_TEST
 START_TEST(kept_while_courses_are_inside)
 {
     sql("INSERT INTO forge.courses (title, instructor_id, organization_id, status) VALUES ('C', 2, 1, 'draft')");
-    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, NULL), FORGE_E_CONFLICT);
-    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(ROOT), ORG, NULL), FORGE_E_CONFLICT);
+    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, NULL, false),
+                     FORGE_E_CONFLICT);
+    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(ROOT), ORG, NULL, false),
+                     FORGE_E_CONFLICT);
     sql("DELETE FROM forge.courses");
-    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, NULL), FORGE_OK);
+    ck_assert_int_eq(forge_store_organization_delete(db, forge_test_pool, by(OWNER), ORG, NULL, false), FORGE_OK);
 }
 END_TEST
 
