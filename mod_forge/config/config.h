@@ -186,7 +186,7 @@ const char *forge_config_drain_file(const forge_config_t *c); /* ForgeDrainFile;
 apr_interval_time_t
 forge_config_aggregate_timeout(const forge_config_t *c); /* ForgeAggregateTimeout 10s (100ms..60s) */
 apr_interval_time_t forge_config_statement_timeout(const forge_config_t *c); /* ForgeStatementTimeout 2s (100ms..60s) */
-apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 500ms (10ms..30s) */
+apr_interval_time_t forge_config_pool_wait(const forge_config_t *c);         /* ForgePoolWait 1500ms (10ms..30s) */
 const char *forge_config_access_log(const forge_config_t *c);                /* file, "|program", or NULL when off */
 const char *forge_config_audit_log(const forge_config_t *c);                 /* ForgeAuditLog: the same */
 const char *forge_config_event_log(const forge_config_t *c);                 /* ForgeEventLog: the same */

@@ -32,12 +32,11 @@ static char *modules_text(const char *dir, const char *compiled)
     return F("%sLoadModule %s_module \"%s/mod_%s.so\"\n", text, cgi, dir, cgi);
 }
 
-/* Under prefork a new child's first request opens its connection, so it is given the wait of site.conf. */
 static char *processes_text(void)
 {
     if (strcmp(env.mpm, "prefork") == 0)
         return F("ServerLimit 64\nStartServers 6\nMinSpareServers 4\nMaxSpareServers 12\nMaxRequestWorkers 24\nDBDMin "
-                 "0\nDBDKeep 1\nDBDMax 1\nForgePoolWait 1500ms\n");
+                 "0\nDBDKeep 1\nDBDMax 1\n");
     return F("%sServerLimit 10\nStartServers 2\nThreadsPerChild 16\nMinSpareThreads 16\nMaxSpareThreads "
              "32\nMaxRequestWorkers 32\nDBDMin "
              "0\nDBDKeep 4\nDBDMax 10\n",

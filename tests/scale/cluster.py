@@ -233,7 +233,7 @@ class Node(Httpd):
                         f'DBDParams "host={DATABASE} port=5432 dbname=forge user=forge_app passfile={c.passfile} connect_timeout=2"',
                         f'ForgeDrainFile "{self.drain_file}"', f'ForgeSecret "file:{c.secret}"', "ForgeEnvironment test", "ForgeBcryptCost 4",
                         "ForgePublicURL https://learn.example.org", f"ForgeMail smtp://{HUB}:{PORT_MAIL} starttls=off from=learn@example.org",
-                        f'ForgeSandbox "{c.build}/forge-runner"', "ForgePoolWait 1500ms", "ForgeAlert cpu off", "ForgeAlert p95 off", "ForgeAlert error_rate off",
+                        f'ForgeSandbox "{c.build}/forge-runner"', "ForgeAlert cpu off", "ForgeAlert p95 off", "ForgeAlert error_rate off",
                         "ForgeAlert database_p95 off", "ForgeAlert memory off",
                         # tests say where they come from: the hub is believed like the front
                         f"RemoteIPInternalProxy {HUB}",
