@@ -186,7 +186,7 @@ static forge_status_t profile_leave(forge_req_t *q)
 typedef struct export_t {
     forge_rows_t *members; /* of the document */
     int at;
-    apr_int64_t skip;   /* rows of the present member that are written */
+    apr_int64_t after;  /* where the present member is; 0: nothing of it is written */
     forge_buf_t *first; /* the first piece, made before it was known that there are more; NULL: written */
 } export_t;
 
@@ -194,22 +194,22 @@ typedef struct export_t {
 static forge_status_t export_array(forge_req_t *q, forge_db_t *db, apr_pool_t *p, export_t *e, forge_buf_t *b)
 {
     forge_rows_t *rows;
-    const forge_export_piece_t piece = {.member = forge_store_rows_text(e->members, e->at, "member"),
-                                        .newest = forge_store_rows_int(e->members, e->at, "_newest", 0),
-                                        .skip = e->skip};
+    forge_export_piece_t piece = {.member = forge_store_rows_text(e->members, e->at, "member"),
+                                  .newest = forge_store_rows_int(e->members, e->at, "_newest", 0),
+                                  .after = e->after};
     FORGE_TRY(forge_store_account_export_rows(db, p, q->who.user_id, &piece, &rows));
-    int n = forge_store_rows_count(rows);
-    for (int i = 0; i < n; i++) {
-        forge_util_buf_puts(b, i || e->skip ? "," : "[");
+    if (!e->after)
+        forge_util_buf_puts(b, "[");
+    for (int i = 0; i < piece.count; i++) {
+        if (i || e->after)
+            forge_util_buf_puts(b, ",");
         forge_util_buf_puts(b, forge_store_rows_text(rows, i, "content"));
     }
-    if (!n && !e->skip)
-        forge_util_buf_puts(b, "[");
-    e->skip += n;
-    if (n == FORGE_EXPORT_ROWS)
+    e->after = piece.after;
+    if (!piece.over)
         return FORGE_OK;
     forge_util_buf_puts(b, "]");
-    e->skip = 0;
+    e->after = 0;
     e->at++;
     return FORGE_OK;
 }
@@ -219,7 +219,7 @@ static forge_status_t export_member(forge_req_t *q, forge_db_t *db, apr_pool_t *
 {
     const char *name = forge_store_rows_text(e->members, e->at, "member");
     const char *content = forge_store_rows_text(e->members, e->at, "content");
-    if (!e->skip) {
+    if (!e->after) {
         forge_util_buf_puts(b, e->at ? "," : "{");
         forge_util_buf_json(b, name, strlen(name));
         forge_util_buf_puts(b, ":");

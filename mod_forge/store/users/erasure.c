@@ -38,11 +38,11 @@ static const forge_stmt_t account_export = {
     " UNION ALL SELECT 5, 0, 'exported_at', to_json(forge.instant(clock_timestamp())) FROM who u"
     ") m WHERE EXISTS (SELECT FROM who) ORDER BY m.part, m.number"};
 
-/* $1 caller, $2 member, $3 rows to skip. */
+/* The rows behind a key, and one of NULLs where they are the last. $1 caller, $2 member, $3 key. */
 static const forge_stmt_t export_rows = {
     "export_rows",
-    "SELECT content FROM forge.export_rows($1::bigint, $2::name, $3::bigint, " APR_STRINGIFY(FORGE_EXPORT_ROWS)
-    ") content"};
+    "SELECT content, key FROM forge.export_piece($1::bigint, $2::name, $3::bigint, " APR_STRINGIFY(FORGE_EXPORT_BYTES)
+    ")"};
 
 /* $1 caller, $2 newest event, $3 rows to skip. */
 static const forge_stmt_t export_events = {
@@ -51,7 +51,7 @@ static const forge_stmt_t export_events = {
     "  SELECT a.id, forge.instant(a.at) AS at, a.event, a.actor_id, a.subject_id,"
     "   CASE WHEN coalesce(a.actor_id, $1::bigint) = $1::bigint THEN host(a.ip) END AS ip, a.request_id, a.detail"
     "  FROM forge.audit_events a WHERE (a.actor_id = $1::bigint OR a.subject_id = $1::bigint) AND a.id <= $2::bigint"
-    "  ORDER BY a.id DESC LIMIT 10000) x OFFSET $3::bigint LIMIT " APR_STRINGIFY(FORGE_EXPORT_ROWS)};
+    "  ORDER BY a.id DESC LIMIT 10000) x OFFSET $3::bigint LIMIT " APR_STRINGIFY(FORGE_EXPORT_EVENTS)};
 
 /* $1 caller, $2 ip, $3 request id. */
 static const forge_stmt_t account_leave = {
@@ -126,12 +126,20 @@ static forge_status_t owner_judge(const forge_db_t *db, forge_status_t status)
 }
 
 forge_status_t forge_store_account_export_rows(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
-                                               const forge_export_piece_t *piece, forge_rows_t **rows)
+                                               forge_export_piece_t *piece, forge_rows_t **rows)
 {
     bool events = strcmp(piece->member, "audit_events") == 0;
     const char *what = events ? forge_util_itoa(p, piece->newest) : piece->member;
-    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, id), what, forge_util_itoa(p, piece->skip));
-    return forge_store_run(db, p, events ? &export_events : &export_rows, args, rows);
+    const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, id), what, forge_util_itoa(p, piece->after));
+    FORGE_TRY(forge_store_run(db, p, events ? &export_events : &export_rows, args, rows));
+    const int count = forge_store_rows_count(*rows);
+    piece->over = events ? count < FORGE_EXPORT_EVENTS : !count || !forge_store_rows_text(*rows, count - 1, "content");
+    piece->count = events || !piece->over ? count : count - 1;
+    if (events)
+        piece->after += count;
+    else if (piece->count)
+        piece->after = forge_store_rows_int(*rows, piece->count - 1, "key", 0);
+    return FORGE_OK;
 }
 
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by)

@@ -42,14 +42,17 @@ forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, c
  * content (its JSON), or NULL for an array, whose rows come by the call below; _newest for them. FORGE_E_INVALID_TOKEN.
  */
 forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
-#define FORGE_EXPORT_ROWS 4000 /* in one piece; fewer: it is the last of its member */
+#define FORGE_EXPORT_BYTES  262144 /* of rows after which a piece ends */
+#define FORGE_EXPORT_EVENTS 1000   /* audit events in a piece */
 typedef struct forge_export_piece_t {
     const char *member;
-    apr_int64_t newest, skip;
+    apr_int64_t newest, after; /* the piece before ended there; 0: this is the first */
+    int count;                 /* its rows */
+    bool over;                 /* it is the last of its member */
 } forge_export_piece_t;
-/* Rows of one member, from `skip` on: content. */
+/* The next rows of one member: content. Sets after, count and over. */
 forge_status_t forge_store_account_export_rows(forge_db_t *db, apr_pool_t *p, apr_int64_t id,
-                                               const forge_export_piece_t *piece, forge_rows_t **rows);
+                                               forge_export_piece_t *piece, forge_rows_t **rows);
 /* The caller leaves: inactive at once, erased after FORGE_ERASE_DAYS unless an administrator activates it again.
  * FORGE_E_INVALID_TOKEN, FORGE_E_LAST_ADMIN, FORGE_E_LAST_OWNER. */
 forge_status_t forge_store_account_leave(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by);

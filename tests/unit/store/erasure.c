@@ -199,13 +199,14 @@ START_TEST(export_without_secrets)
     for (int i = 0; i < forge_store_rows_count(rows); i++) {
         const char *member = forge_store_rows_text(rows, i, "member"),
                    *content = forge_store_rows_text(rows, i, "content");
-        const forge_export_piece_t piece = {member, forge_store_rows_int(rows, i, "_newest", 0), 0};
+        forge_export_piece_t piece = {.member = member, .newest = forge_store_rows_int(rows, i, "_newest", 0)};
         forge_rows_t *part;
         forge_util_buf_printf(b, "\"%s\":%s,", member, content ? content : "");
         if (content)
             continue;
         ck_assert_int_eq(forge_store_account_export_rows(db, forge_test_pool, 2, &piece, &part), FORGE_OK);
-        for (int k = 0; k < forge_store_rows_count(part); k++)
+        ck_assert(piece.over);
+        for (int k = 0; k < piece.count; k++)
             forge_util_buf_puts(b, forge_store_rows_text(part, k, "content"));
     }
     const char *text = apr_pstrmemdup(forge_test_pool, b->data, b->len);
@@ -222,6 +223,42 @@ START_TEST(export_without_secrets)
 }
 END_TEST
 
+/* Pieces of one byte are single rows: each once, in order, and an end after the last. */
+START_TEST(exported_in_pieces)
+{
+    sql("INSERT INTO forge.learning_days (user_id, day) SELECT 2, date '2026-03-01' + i FROM generate_series(0, 4) i;"
+        "INSERT INTO forge.courses (title, instructor_id, status) SELECT 'C' || i, 2, 'draft' FROM generate_series(1, "
+        "5) i;"
+        "INSERT INTO forge.enrollments (user_id, course_id) SELECT 2, id FROM forge.courses WHERE instructor_id = 2");
+    static const char *const members[] = {"learning_days", "courses", "enrollments"};
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const char *walked = apr_psprintf(
+            forge_test_pool,
+            "WITH RECURSIVE walk AS (SELECT 0 AS n, 0::bigint AS key, 0::bigint AS rows, NULL::text AS content UNION "
+            "ALL"
+            " SELECT w.n + 1, x.key, x.rows, x.content FROM walk w, LATERAL (SELECT max(p.key) AS key, count(*) AS "
+            "rows,"
+            " min(p.content::text) AS content FROM forge.export_piece(2, '%s', w.key, 1) p) x WHERE w.key IS NOT NULL)"
+            " SELECT",
+            members[i]);
+        ck_assert_str_eq(
+            ask(apr_pstrcat(forge_test_pool, walked, " count(DISTINCT content) || ' ' || max(n) FROM walk", NULL)),
+            "5 6");
+        ck_assert_str_eq(
+            ask(apr_pstrcat(
+                forge_test_pool, walked,
+                " bool_and(rows = CASE n WHEN 0 THEN 0 WHEN 5 THEN 2 ELSE 1 END)::text FROM walk WHERE n < 6", NULL)),
+            "true");
+    }
+    ck_assert_str_eq(ask("SELECT count(*) || ' ' || count(content) FROM forge.export_piece(2, 'courses', 0, 1000000)"),
+                     "6 5");
+    ck_assert_str_eq(
+        ask("SELECT string_agg(export_as, ' ' ORDER BY export_as) FROM forge.personal WHERE export_select IS NOT"
+            " NULL AND export_key IS NULL"),
+        "invitations learning_days llm_usage mail_links");
+}
+END_TEST
+
 Suite *forge_test_store_erasure(void)
 {
     Suite *s = suite_create("store_erasure");
@@ -231,6 +268,7 @@ Suite *forge_test_store_erasure(void)
     tcase_add_checked_fixture(tc, accounts_setup, forge_test_end);
     tcase_add_test(tc, leave_and_be_forgotten);
     tcase_add_test(tc, last_owner_leaves_nothing_behind);
+    tcase_add_test(tc, exported_in_pieces);
     tcase_add_test(tc, come_back_in_time);
     tcase_add_test(tc, many_are_erased_in_batches);
     tcase_add_test(tc, batches_shrink_where_accounts_are_large);

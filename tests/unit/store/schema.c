@@ -304,7 +304,8 @@ START_TEST(application_role_is_weak)
     ck_assert_str_eq(
         ask("SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p"
             " WHERE p.pronamespace = 'forge'::regnamespace AND has_function_privilege('forge_app', p.oid, 'EXECUTE')"),
-        "address_skeleton award complete_courses course_told email_agrees erase_accounts export_rows figures "
+        "address_skeleton award complete_courses course_told email_agrees erase_accounts export_piece export_rows "
+        "figures "
         "file_bytes file_object fold "
         "instant is_limits is_tests label_decode local_day local_instant local_time nearest_passages settle_course "
         "settle_courses similar_passages streak_days tests_points username_sha256");
@@ -398,7 +399,7 @@ START_TEST(personal_columns_are_known)
               "'backup_codes_left', 'audit_events')");
     ck_assert_msg(odd == NULL, "no select shows these members of the export: %s", odd);
     ask("SELECT count(r) FROM (SELECT DISTINCT p.export_as FROM forge.personal p WHERE p.export_as IS NOT NULL) m,"
-        " LATERAL forge.export_rows(1, m.export_as, 0, 10) r"); /* each select can be run */
+        " LATERAL forge.export_piece(1, m.export_as, 0, 10) r"); /* each select can be run */
 }
 END_TEST
 
