@@ -257,7 +257,7 @@ enum {
 typedef struct forge_upload_rule_t {
     const char *media;     /* that its part declares: "application/pdf" */
     const char *ending;    /* of its name: ".pdf" */
-    const char *signature; /* that its first bytes have somewhere: "%PDF-" */
+    const char *signature; /* that its first bytes have somewhere, before a digit: "%PDF-" */
     const char *otherwise; /* the name of a file that was sent without one */
 } forge_upload_rule_t;
 #define FORGE_UPLOAD_SIGNED_WITHIN 1024 /* bytes in which the signature must be */

@@ -98,15 +98,15 @@ ORDER BY demo.position;
 -- Those with an event are awarded by themselves, the others by an instructor.
 INSERT INTO forge.achievements (name, description, points, icon, rule_event, rule_count, created_by)
 SELECT demo.*, (SELECT id FROM forge.users WHERE email_key = 'instructor@example.org') FROM (VALUES
-    ('First Steps', 'Complete your first lesson.', 10, '👣', NULL, NULL::integer),
+    ('First Steps', 'Your instructor welcomes you with it.', 10, '👣', NULL, NULL::integer),
     ('Hello, World', 'Solve your first exercise.', 10, '👋', 'exercise_completed', 1),
-    ('Bug Hunter', 'Make a failing exercise pass on a later try.', 25, '🐞', NULL, NULL),
-    ('Night Owl', 'Submit a correct solution after midnight.', 15, '🦉', NULL, NULL),
-    ('Bookworm', 'Finish ten lessons.', 50, '📚', NULL, NULL),
+    ('Bug Hunter', 'Your instructor has seen you make a failing exercise pass.', 25, '🐞', NULL, NULL),
+    ('Night Owl', 'Your instructor has seen a correct solution of yours from after midnight.', 15, '🦉', NULL, NULL),
+    ('Bookworm', 'Your instructor has talked with you about ten lessons.', 50, '📚', NULL, NULL),
     ('On Fire', 'Learn seven days in a row.', 75, '🔥', 'streak', 7),
     ('Problem Solver', 'Complete twenty-five exercises.', 100, '🧩', 'exercise_completed', 25),
     ('Course Champion', 'Complete a whole course.', 150, '🏆', 'course_completed', 1),
-    ('Polyglot', 'Complete courses in three programming languages.', 200, '🗣️', NULL, NULL),
-    ('Rocket Scientist', 'Complete an advanced course with full marks.', 250, '🚀', NULL, NULL)
+    ('Polyglot', 'Your instructor knows programs of yours in three languages.', 200, '🗣️', NULL, NULL),
+    ('Rocket Scientist', 'Your instructor gives it for an advanced course with full marks.', 250, '🚀', NULL, NULL)
 ) AS demo (name, description, points, icon, rule_event, rule_count)
 ON CONFLICT (name) DO NOTHING;

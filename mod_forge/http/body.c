@@ -135,13 +135,28 @@ forge_status_t forge_http_reader_wait(forge_req_t *q, forge_reader_t *reader)
 
 /* --- reading --- */
 
+/* Says that the body may come to a client that waits for that: nothing in the headers speaks against it (RFC 9110,
+ * 10.1.1). httpd says it by itself only where a read may wait. */
+static void invite(request_rec *r)
+{
+    const int status = r->status;
+    if (!r->expecting_100)
+        return;
+    r->status = HTTP_CONTINUE;
+    ap_send_interim_response(r, 0);
+    r->status = status;
+    r->expecting_100 = 0;
+}
+
 forge_status_t forge_http_reader_take(forge_req_t *q, forge_reader_t *reader)
 {
     apr_bucket_brigade *bb = reader->bb;
     apr_status_t rv = ap_get_brigade(q->r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN);
     reader->dry = APR_STATUS_IS_EAGAIN(rv) || (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(bb));
-    if (reader->dry)
+    if (reader->dry) {
+        invite(q->r);
         return FORGE_OK;
+    }
     if (rv == APR_SUCCESS)
         reader->end = take(reader, bb, &rv);
     return rv == APR_SUCCESS ? FORGE_OK : read_error(rv);

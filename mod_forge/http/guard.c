@@ -80,7 +80,10 @@ static forge_status_t check_key(forge_req_t *q)
     if (q->who.scopes & needed)
         return FORGE_OK;
     memset(&q->who, 0, sizeof(q->who));
-    return q->route->role == FORGE_ROLE_NONE ? FORGE_OK : FORGE_E_FORBIDDEN;
+    if (q->route->role == FORGE_ROLE_NONE)
+        return FORGE_OK;
+    return forge_fail_detail(q, FORGE_E_FORBIDDEN,
+                             needed == FORGE_SCOPE_READ ? "this API key may not read" : "this API key may only read");
 }
 
 /* A second factor that is active must have been used in this session (RFC 9470). */

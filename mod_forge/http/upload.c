@@ -65,18 +65,35 @@ static bool ends_with(const char *name, const char *ending)
     return len >= wanted && apr_cstr_casecmp(name + len - wanted, ending) == 0;
 }
 
+/* The signature, and a digit of the version behind it, as far as that is seen. */
 static bool has_signature(const receipt_t *r)
 {
-    apr_size_t len = strlen(r->rule->signature);
+    const apr_size_t len = strlen(r->rule->signature);
     for (apr_size_t i = 0; i + len <= r->first_len; i++)
-        if (memcmp(r->first + i, r->rule->signature, len) == 0)
+        if (memcmp(r->first + i, r->rule->signature, len) == 0 &&
+            (i + len == FORGE_UPLOAD_SIGNED_WITHIN ||
+             (i + len < r->first_len && forge_util_is_digit(r->first[i + len]))))
+            return true;
+    return false;
+}
+
+/* Whether the first bytes are those of another format: a program, an archive, a picture, or a text in markup. Readers
+ * that look for those would take the file for it. */
+static bool is_other(const receipt_t *r)
+{
+    static const char *const others[] = {"\177ELF", "MZ", "PK\3\4", "\211PNG", "GIF8", "\377\330\377", "#!", "<", NULL};
+    apr_size_t at = r->first_len >= 3 && memcmp(r->first, "\357\273\277", 3) == 0 ? 3 : 0;
+    while (at < r->first_len && forge_util_is_space(r->first[at]))
+        at++;
+    for (const char *const *other = others; *other; other++)
+        if (r->first_len - at >= strlen(*other) && memcmp(r->first + at, *other, strlen(*other)) == 0)
             return true;
     return false;
 }
 
 static bool judge_signature(receipt_t *r)
 {
-    r->signed_ = has_signature(r);
+    r->signed_ = has_signature(r) && !is_other(r);
     return r->signed_ ||
            refuse_file(r, "type",
                        apr_psprintf(r->q->pool, "the content is not what the name %s promises", r->rule->ending));

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- An export is read in pieces of so many bytes, each from where the last one ended: so many rows could be more than one statement may
--- take, in time and in memory.
+-- take, in time and in memory. It shows all of what somebody wrote, and no title of a draft of others.
 
 ALTER TABLE forge.personal ADD COLUMN export_key name;
 COMMENT ON COLUMN forge.personal.export_key IS
@@ -45,3 +45,39 @@ COMMENT ON FUNCTION forge.export_piece(bigint, name, bigint, bigint) IS
     'rows of one member of an export behind the one with that key (0: the first), as many as take so many bytes; NULLs after the last';
 REVOKE ALL ON FUNCTION forge.export_piece(bigint, name, bigint, bigint) FROM PUBLIC;
 INSERT INTO forge.app_rights VALUES ('export_piece', '{EXECUTE}');
+
+-- --- all that somebody wrote, and no title of a draft of others ---
+
+UPDATE forge.personal SET export_select = $$
+        SELECT c.id, CASE WHEN k.told THEN c.title END AS title, CASE WHEN k.told THEN c.description END AS description,
+               CASE WHEN k.told THEN c.difficulty END AS difficulty, CASE WHEN k.told THEN c.status END AS status,
+               CASE WHEN k.told THEN c.timezone END AS timezone,
+               forge.instant(c.created_at) AS created_at, forge.instant(c.updated_at) AS updated_at
+        FROM forge.courses c, forge.course_told(c.organization_id, $1) k(told) WHERE c.instructor_id = $1 ORDER BY c.id $$
+    WHERE export_as = 'courses' AND export_select IS NOT NULL;
+UPDATE forge.personal SET export_select = $$
+        SELECT x.id, x.course_id, CASE WHEN k.told THEN x.title END AS title, CASE WHEN k.told THEN x.description END AS description,
+               CASE WHEN k.told THEN forge.instant(x.due_at) END AS due_at, CASE WHEN k.told THEN x.max_points END AS max_points,
+               forge.instant(x.created_at) AS created_at
+        FROM forge.assignments x LEFT JOIN forge.courses c ON c.id = x.course_id, forge.course_told(c.organization_id, $1) k(told)
+        WHERE x.created_by = $1 ORDER BY x.id $$
+    WHERE export_as = 'assignments' AND export_select IS NOT NULL;
+UPDATE forge.personal SET export_select = $$
+        SELECT x.id, x.course_id, CASE WHEN k.told THEN x.title END AS title, CASE WHEN k.told THEN x.instructions END AS instructions,
+               CASE WHEN k.told THEN x.difficulty END AS difficulty, CASE WHEN k.told THEN x.language END AS language,
+               CASE WHEN k.told THEN x.starter_code END AS starter_code, CASE WHEN k.told THEN x.solution END AS solution,
+               CASE WHEN k.told THEN x.tests END AS tests, CASE WHEN k.told THEN x.limits END AS limits,
+               forge.instant(x.created_at) AS created_at
+        FROM forge.exercises x LEFT JOIN forge.courses c ON c.id = x.course_id, forge.course_told(c.organization_id, $1) k(told)
+        WHERE x.author_id = $1 ORDER BY x.id $$
+    WHERE export_as = 'exercises' AND export_select IS NOT NULL;
+UPDATE forge.personal SET export_select = $$
+        SELECT id, name, description, points, icon, CASE WHEN rule_event IS NOT NULL THEN
+               jsonb_build_object('event', rule_event, 'count', rule_count, 'course_id', rule_course_id) END AS rule,
+               forge.instant(created_at) AS created_at
+        FROM forge.achievements WHERE created_by = $1 ORDER BY id $$
+    WHERE export_as = 'created_achievements' AND export_select IS NOT NULL;
+UPDATE forge.personal SET export_select = replace(export_select,
+    $$CASE WHEN forge.course_told(c.organization_id, $1) THEN c.title END$$,
+    $$CASE WHEN (c.status = 'published' OR c.instructor_id = $1) AND forge.course_told(c.organization_id, $1) THEN c.title END$$)
+    WHERE export_as IN ('enrollments', 'course_completions') AND export_select IS NOT NULL;

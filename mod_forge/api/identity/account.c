@@ -279,8 +279,7 @@ forge_status_t forge_api_account_create(forge_req_t *q)
     const forge_new_session_t origin = {.ip = q->client_ip,
                                         .request_id = q->request_id}; /* no token, no session: only for the audit */
     FORGE_TRY(store_user(q, q->prepared, &origin, &rows));
-    forge_reply_location(q, "/api/v1/users/me");
-    return forge_reply_row(q, rows);
+    return forge_reply_created(q, rows, "/api/v1/users");
 }
 
 /* --- me --- */

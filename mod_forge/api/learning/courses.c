@@ -90,6 +90,14 @@ static forge_status_t check_zone(forge_req_t *q)
     return forge_core_faults_count(q->faults) > 0 ? forge_fail_faults(q, FORGE_E_VALIDATION, q->faults) : FORGE_OK;
 }
 
+/* Whoever is no member learns nothing of an organisation, not even that it exists. */
+static forge_status_t blamed(forge_req_t *q, forge_status_t status)
+{
+    return status == FORGE_E_BAD_REFERENCE ? forge_fail_field(q, status, "/organization_id", "unknown",
+                                                              "must be an organisation that you are a member of")
+                                           : status;
+}
+
 static forge_status_t course_create(forge_req_t *q)
 {
     forge_db_t *db;
@@ -99,7 +107,7 @@ static forge_status_t course_create(forge_req_t *q)
     FORGE_TRY(forge_api_course_may_create(q));
     FORGE_TRY(check_zone(q));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_create(db, q->pool, &by, &in, &rows));
+    FORGE_TRY(blamed(q, forge_store_course_create(db, q->pool, &by, &in, &rows)));
     return forge_reply_created(q, rows, "/api/v1/courses");
 }
 
@@ -125,18 +133,20 @@ static forge_status_t course_again(forge_req_t *q)
     return course_read_one(q, q->made);
 }
 
-/* PUT replaces the course; PATCH changes the members that were sent (RFC 7396). */
+/* PUT replaces the course, but a client that knows nothing of organisations takes none out of its own; PATCH changes
+ * the members that were sent (RFC 7396). */
 static forge_status_t course_update(forge_req_t *q)
 {
-    static const char *const members[] = {"title",           "description", "difficulty", "status",
-                                          "organization_id", "timezone",    NULL};
+    static const char *const members[] = {"organization_id", "title",    "description", "difficulty",
+                                          "status",          "timezone", NULL};
+    const bool stays = q->route->method == FORGE_PUT && !forge_core_input_has(q->body, "organization_id");
     forge_db_t *db;
     forge_rows_t *rows;
     const forge_actor_t by = forge_api_actor(q);
-    const forge_patch_t patch = forge_api_patch(q, members);
+    const forge_patch_t patch = forge_api_patch(q, members + stays);
     FORGE_TRY(check_zone(q));
     FORGE_TRY(forge_http_db(q, &db));
-    FORGE_TRY(forge_store_course_update(db, q->pool, &by, q->ids[0], &patch, &rows));
+    FORGE_TRY(blamed(q, forge_store_course_update(db, q->pool, &by, q->ids[0], &patch, &rows)));
     return forge_reply_row(q, rows);
 }
 
@@ -169,7 +179,8 @@ static const forge_route_t routes[] = {
     {FORGE_PUT, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &forge_api_course,
      .reply = &forge_api_course, .errors = change_errors, .handle = course_update,
      .operation = "course_replace", .summary = "Replace a course",
-     .description = "For its owner and administrators. Members that are not sent get their defaults."},
+     .description = "For its owner and administrators. Members that are not sent get their defaults; only a course of "
+         "an organisation stays there unless organization_id is sent."},
     {FORGE_PATCH, "/courses/{id}", FORGE_ROLE_STUDENT, .flags = FORGE_R_ETAG, .body = &forge_api_course,
      .reply = &forge_api_course, .errors = change_errors, .handle = course_update,
      .operation = "course_update", .summary = "Change a course",

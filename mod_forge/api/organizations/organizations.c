@@ -189,9 +189,11 @@ static forge_status_t organization_delete(forge_req_t *q)
 {
     forge_db_t *db;
     const forge_actor_t by = forge_api_actor(q);
+    const bool release = forge_core_input_bool(q->query, "release_courses", false);
     FORGE_TRY(forge_http_db(q, &db));
-    forge_status_t status = forge_store_organization_delete(db, q->pool, &by, q->ids[0], q->if_version,
-                                                            forge_core_input_bool(q->query, "release_courses", false));
+    forge_status_t status = forge_store_organization_delete(db, q->pool, &by, q->ids[0], q->if_version, release);
+    if (status == FORGE_E_CONFLICT && release)
+        return forge_fail_detail(q, status, "courses come into this organisation at this moment; try again");
     if (status == FORGE_E_CONFLICT)
         return forge_fail_detail(q, status,
                                  "this organisation has courses; delete them or remove them from it first, or send "

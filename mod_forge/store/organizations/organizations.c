@@ -24,6 +24,8 @@ const forge_list_t forge_store_organizations_all = {
     "SELECT count(*) FROM forge.organizations o WHERE $1::bigint IS NOT NULL",
     1, filters, orders};
 
+#define RELEASE_ROUNDS 5 /* of a deletion while courses come in */
+
 /* A slug of the name: letters without their marks, digits, and one hyphen for whatever stands between. With room for
  * a suffix. */
 #define SLUG_OF(name) \
@@ -238,8 +240,10 @@ forge_status_t forge_store_organization_delete(forge_db_t *db, apr_pool_t *p, co
 {
     const forge_args_t args = FORGE_ARGS(forge_util_itoa(p, by->id), by->admin ? "t" : "f", forge_util_itoa(p, id),
                                          if_version, forge_store_ip(p, by->ip), by->request_id, release ? "t" : "f");
-    forge_status_t status = forge_store_membership_run(db, p, &organization_delete, args, NULL);
-    return status == FORGE_E_BAD_REFERENCE ? FORGE_E_CONFLICT : status; /* a course came in meanwhile */
+    forge_status_t status = FORGE_E_BAD_REFERENCE; /* a course came in meanwhile */
+    for (int round = 0; status == FORGE_E_BAD_REFERENCE && round < (release ? RELEASE_ROUNDS : 1); round++)
+        status = forge_store_membership_run(db, p, &organization_delete, args, NULL);
+    return status == FORGE_E_BAD_REFERENCE ? FORGE_E_CONFLICT : status;
 }
 
 forge_status_t forge_store_organization_transfer(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, apr_int64_t id,

@@ -255,14 +255,24 @@ START_TEST(types_that_do_not_agree)
             "/file", "format");
     static const char *const contents[] = {"\x7f"
                                            "ELF\x02\x01\x01",
-                                           "<html><script>alert(1)</script>", "%PDF", "x", ""};
-    for (int i = 0; i < 5; i++)
+                                           "<html><script>alert(1)</script>",
+                                           "%PDF",
+                                           "x",
+                                           "",
+                                           "%PDF-",
+                                           "%PDF-x",
+                                           "\x7f"
+                                           "ELF\x02\x01\x01%PDF-1.4",
+                                           "MZ%PDF-1.4",
+                                           "PK\3\4%PDF-1.4",
+                                           "\xef\xbb\xbf \n<html>%PDF-1.4</html>"};
+    for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++)
         expect_fault(upload_body(me, PORT_MAIN, body_of(name, "application/pdf", bytes_of_text(contents[i]))), "/file",
                      "type");
     expect_fault(upload_body(me, PORT_MAIN, body_of(name, "application/pdf", late)), "/file", "type");
     expect_fault(upload_body(me, PORT_MAIN, body_of(name, "application/pdf", cut)), "/file", "type");
     expect_status(upload_body(me, PORT_MAIN, body_of(name, "application/pdf; x=1", edge)), 201);
-    expect_status(upload_body(me, PORT_MAIN, body_of(name, "Application/PDF", bytes_of_text("%PDF-"))), 201);
+    expect_status(upload_body(me, PORT_MAIN, body_of(name, "Application/PDF", bytes_of_text("%PDF-1"))), 201);
     ck_assert_str_eq(objects(), "2");
 }
 END_TEST

@@ -453,6 +453,36 @@ static bool seen(int fd, const char *text, int times)
     return true;
 }
 
+/* RFC 9110, 10.1.1: who waits for "100 Continue" gets it before a byte of the body is sent; or the answer at once,
+ * where the headers tell it. */
+START_TEST(who_waits_for_100_continue_gets_it)
+{
+    const char *body = "{\"password\":\"Quokka-Lantern-58\"}";
+    const char *head = "POST /api/v1/auth/password/strength HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                       "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n";
+    char *text = F(head, "application/json", strlen(body));
+    int fd = raw_open(PORT_MAIN);
+    for (int i = 0; i < 2; i++) { /* and again on the same connection */
+        send(fd, text, strlen(text), MSG_NOSIGNAL);
+        ck_assert(seen(fd, "HTTP/1.1 100 Continue\r\n\r\n", 1));
+        send(fd, body, strlen(body), MSG_NOSIGNAL);
+        ck_assert(seen(fd, "\"acceptable\":true", 1));
+    }
+    close(fd);
+    fd = raw_open(PORT_MAIN);
+    text = F(head, "text/plain", strlen(body));
+    send(fd, text, strlen(text), MSG_NOSIGNAL);
+    ck_assert(seen(fd, "HTTP/1.1 415 ", 1));
+    close(fd);
+    /* A body that is there already needs no invitation, and may get one. */
+    reply_t *reply = raw_text(PORT_MAIN, F("POST /api/v1/auth/password/strength HTTP/1.1\r\nHost: localhost\r\nExpect:"
+                                           " 100-continue\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                                           "Connection: close\r\n\r\n%s",
+                                           strlen(body), body));
+    ck_assert(strstr(reply->body, "\"acceptable\":true") != NULL);
+}
+END_TEST
+
 /* httpd keeps the end of an answer of this size back until the request is over. A request that comes just then is
  * answered as well, whoever finds it first. */
 START_TEST(a_request_at_the_end_of_an_answer_is_answered)
@@ -493,6 +523,7 @@ Suite *suite_wire(void)
     tcase_add_test(http, a_request_without_a_version_is_refused);
     tcase_add_test(http, apache_errors_are_problems);
     tcase_add_test(http, slow_body_is_408);
+    tcase_add_test(http, who_waits_for_100_continue_gets_it);
     tcase_add_test(http, media_types);
     tcase_add_test(http, a_body_that_nobody_asked_for);
     tcase_add_test(http, bodies_over_the_limit);

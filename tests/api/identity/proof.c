@@ -304,6 +304,42 @@ START_TEST(the_old_address_brings_itself_back)
 }
 END_TEST
 
+/* Whoever changed the address may have changed the password and closed the account as well. */
+START_TEST(what_came_after_the_change_is_undone_too)
+{
+    person_t me = person("student");
+    const char *token = moved(me, me.email, "burglar@example.net");
+    const char *thief = text_at(login("burglar@example.net", me.password)->json, "/access_token");
+    expect_status(CALL("POST", "/api/v1/auth/password/change", .token = thief,
+                       .json = F("{\"current_password\":\"%s\",\"new_password\":\"Quokka-Lantern-58\"}", me.password)),
+                  204);
+    thief = text_at(login("burglar@example.net", "Quokka-Lantern-58")->json, "/access_token");
+    expect_status(CALL("DELETE", ME, .token = thief, .json = "{\"password\":\"Quokka-Lantern-58\"}"), 204);
+    expect_status(undo(token), 204);
+    ck_assert_str_eq(
+        sql("SELECT is_active || ' ' || (erase_at IS NULL) FROM forge.users WHERE id = %lld", (long long)me.id),
+        "true true");
+    expect_problem(login(me.email, "Quokka-Lantern-58"), "bad_credentials");
+    expect_problem(login(me.email, me.password), "bad_credentials");
+    reset_by_mail(me.email, "Walrus-Harbour-91");
+    at(login(me.email, "Walrus-Harbour-91")->json, "/access_token");
+}
+END_TEST
+
+/* An administrator's word stands. */
+START_TEST(the_way_back_opens_nothing_that_an_administrator_closed)
+{
+    person_t me = person("student"), admin = person("admin");
+    const char *token = moved(me, me.email, "closed@example.net");
+    expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access,
+                       .json = "{\"is_active\":false}"),
+                  200);
+    expect_status(undo(token), 204);
+    ck_assert_str_eq(sql("SELECT is_active FROM forge.users WHERE id = %lld", (long long)me.id), "f");
+    expect_problem(login(me.email, me.password), "bad_credentials");
+}
+END_TEST
+
 /* A factor from before the change is the owner's and stays. */
 START_TEST(an_older_factor_stays)
 {
@@ -531,6 +567,8 @@ Suite *suite_proof(void)
     TCase *back = case_make(suite, "back");
     tcase_add_test(back, the_old_address_brings_itself_back);
     tcase_add_test(back, an_older_factor_stays);
+    tcase_add_test(back, what_came_after_the_change_is_undone_too);
+    tcase_add_test(back, the_way_back_opens_nothing_that_an_administrator_closed);
     tcase_add_test(back, changed_twice);
     tcase_add_test(back, a_way_back_ends);
     tcase_add_test(back, the_old_address_is_kept);

@@ -305,6 +305,7 @@ START_TEST(strangers_learn_nothing)
                             .json = F("{\"title\":\"T\",\"organization_id\":%lld}", (long long)unknown));
     expect_problem(inside, "bad_reference");
     ck_assert_str_eq(bare(inside), bare(nowhere));
+    ck_assert_str_eq(text_at(inside->json, "/errors/0/pointer"), "/organization_id");
     ck_assert_str_eq(sql("SELECT count(*) || ' ' || min(name) FROM forge.organizations"), "1 Secret");
 }
 END_TEST
@@ -321,6 +322,11 @@ START_TEST(courses_stay_inside)
     char *course = F("/api/v1/courses/%lld", (long long)int_at(made->json, "/id"));
     expect_problem(CALL("PATCH", course, .token = owner.access, .json = "{\"title\":\"Mine\"}"),
                    "not_owner"); /* SPEC 6: its instructor's */
+    reply_t *replaced =
+        CALL("PUT", course, .token = teacher.access, .json = "{\"title\":\"Of a client without walls\"}");
+    expect_status(replaced, 200);
+    ck_assert_int_eq(int_at(replaced->json, "/organization_id"), id);
+    expect_problem(CALL("GET", course), "not_found");
     expect_status(CALL("POST", path_of(id, "/leave"), .token = teacher.access), 204);
     expect_problem(CALL("GET", course, .token = teacher.access), "not_found");
     expect_problem(CALL("PATCH", course, .token = teacher.access, .json = "{\"organization_id\":null}"), "not_found");

@@ -318,6 +318,40 @@ START_TEST(export_after_leaving_an_organization)
 }
 END_TEST
 
+/* What somebody wrote is in it to the last member; of a draft of somebody else not even the title. */
+START_TEST(export_of_what_i_wrote)
+{
+    person_t me = person("instructor"), other = person("instructor");
+    long long id = me.id, mine = course_of(me, "Mine"), draft = course_of(other, "Unspoken");
+    sql("UPDATE forge.courses SET description = 'of mine', timezone = 'Europe/Vienna' WHERE id = %lld;"
+        "UPDATE forge.courses SET status = 'draft' WHERE id = %lld;"
+        "INSERT INTO forge.enrollments (course_id, user_id) VALUES (%lld, %lld);"
+        "INSERT INTO forge.course_completions (course_id, user_id) VALUES (%lld, %lld)",
+        mine, draft, draft, id, draft, id);
+    sql("INSERT INTO forge.exercises (title, author_id, starter_code, solution, tests) VALUES ('E', %lld, 'starter()',"
+        " 'solution()', "
+        "'[{\"name\":\"first\",\"stdin\":\"\",\"expected_stdout\":\"x\",\"hidden\":true,\"points\":1}]');"
+        "INSERT INTO forge.assignments (course_id, title, created_by, due_at, max_points) VALUES (%lld, 'A', %lld,"
+        " '2026-12-01T10:00Z', 7);"
+        "INSERT INTO forge.achievements (name, description, created_by, rule_event, rule_count) VALUES ('N', 'why', "
+        "%lld,"
+        " 'streak', 3)",
+        id, mine, id, id);
+    reply_t *export = CALL("GET", F("%s/export", me_path), .token = me.access);
+    expect_status(export, 200);
+    ck_assert_ptr_null(strstr(export->body, "Unspoken"));
+    ck_assert_int_eq(int_at(export->json, "/enrollments/0/course_id"), draft);
+    ck_assert_str_eq(text_at(export->json, "/courses/0/description"), "of mine");
+    ck_assert_str_eq(text_at(export->json, "/courses/0/timezone"), "Europe/Vienna");
+    ck_assert_str_eq(text_at(export->json, "/exercises/0/starter_code"), "starter()");
+    ck_assert_str_eq(text_at(export->json, "/exercises/0/solution"), "solution()");
+    ck_assert_str_eq(text_at(export->json, "/exercises/0/tests/0/name"), "first");
+    ck_assert_int_eq(int_at(export->json, "/assignments/0/max_points"), 7);
+    ck_assert_str_eq(text_at(export->json, "/assignments/0/due_at"), "2026-12-01T10:00:00.000000Z");
+    ck_assert_str_eq(text_at(export->json, "/created_achievements/0/rule/event"), "streak");
+}
+END_TEST
+
 /* However much there is, it comes whole: rows in their order, each once. */
 START_TEST(export_of_any_size)
 {
@@ -407,6 +441,7 @@ Suite *suite_profile(void)
     tcase_add_test(all, leaving);
     tcase_add_test(all, export_of_everything);
     tcase_add_test(all, export_after_leaving_an_organization);
+    tcase_add_test(all, export_of_what_i_wrote);
     tcase_add_test(all, export_of_any_size);
     tcase_add_test(all, another_address);
     tcase_add_test(all, export_by_ticket);
