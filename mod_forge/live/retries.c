@@ -10,6 +10,7 @@
 #define THOUSAND 1000
 #define SPAN     APR_INT64_C(10000) /* milliseconds within which a request counts as recent */
 #define MOST     APR_INT64_C(2000000000)
+#define EARLIER  60000 /* milliseconds by which a thread may have looked at the clock before the one that wrote last */
 
 /* The entry of a name: its own, or a free one that becomes its own. With all in use, the one that it would have had:
  * then two share it, which errs on the side of fewer retries. */
@@ -52,7 +53,8 @@ static forge_live_failing_t *member_of(forge_live_t *live, const char *name)
 /* By how much the tokens have moved towards the reserve since the time in the word. */
 static int64_t moved(uint64_t word, int64_t reserve, apr_int64_t ms)
 {
-    int64_t tokens = (int64_t)(word >> 32), passed = (int64_t)(uint32_t)((uint32_t)ms - (uint32_t)word);
+    const uint32_t since = (uint32_t)ms - (uint32_t)word;
+    const int64_t tokens = (int64_t)(word >> 32), passed = since > UINT32_MAX - EARLIER ? 0 : (int64_t)since;
     return (reserve - tokens) * (passed < SPAN ? passed : SPAN) / SPAN;
 }
 

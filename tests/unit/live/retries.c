@@ -57,6 +57,17 @@ START_TEST(the_minimum_comes_back_and_no_more_than_it)
 }
 END_TEST
 
+/* Of two threads the one that looked at the clock first may come second. That is no time gone by. */
+START_TEST(an_earlier_look_at_the_clock_adds_nothing)
+{
+    ck_assert_int_eq(takes(100, 100 * SECOND), 30);
+    ck_assert_int_eq(takes(100, 100 * SECOND - 5000), 0);
+    ck_assert_int_eq(takes(100, 41 * SECOND), 0);
+    ck_assert_int_eq(takes(100, 101 * SECOND), 3);
+    ck_assert_int_eq(takes(100, 30 * 86400 * SECOND), 30);
+}
+END_TEST
+
 /* A busy hour is no provision for an outage after it. */
 START_TEST(what_is_not_used_is_forgotten)
 {
@@ -173,6 +184,7 @@ Suite *forge_test_live_retries(void)
     tcase_add_test(tests, a_budget_begins_with_ten_seconds_of_its_minimum);
     tcase_add_test(tests, requests_add_their_share);
     tcase_add_test(tests, the_minimum_comes_back_and_no_more_than_it);
+    tcase_add_test(tests, an_earlier_look_at_the_clock_adds_nothing);
     tcase_add_test(tests, what_is_not_used_is_forgotten);
     tcase_add_test(tests, an_outage_of_any_rate_keeps_within_the_bound);
     tcase_add_test(tests, processes_share_one_budget);

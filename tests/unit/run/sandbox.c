@@ -37,7 +37,8 @@ static const struct {
 #include "../../sandbox/programs.def"
 #undef PROGRAM
 };
-#define AHEAD_ONE 5 /* forge-runner, and a launcher, bubblewrap, forge-init and an interpreter that waits */
+/* forge-runner; a launcher, bubblewrap, forge-init and an interpreter that waits; and the same without one */
+#define AHEAD_ONE 8
 #define PROGRAMS  (int)(sizeof(programs) / sizeof(programs[0]))
 
 /* What the host would hear if a program reached it. */
