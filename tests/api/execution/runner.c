@@ -92,11 +92,22 @@ START_TEST(its_socket_is_for_the_children_alone)
 }
 END_TEST
 
+/* A new runner tries itself first. On a busy machine what is asked meanwhile may be told to come again. */
+static reply_t *run_in_time(const char *code)
+{
+    reply_t *reply = run(code);
+    for (int i = 0; i < 10 && reply->status == 503; i++) {
+        pause_ms(1000);
+        reply = run(code);
+    }
+    return reply;
+}
+
 START_TEST(a_graceful_restart_keeps_it_unless_its_directives_change)
 {
     launch("ForgeExecConcurrency 1 10 5\n");
     int first = runner_wait(0);
-    expect_status(run("print(1)"), 200);
+    expect_status(run_in_time("print(1)"), 200);
     env_second_change("ForgeExecConcurrency 1 10 5\nForgeExecLimits wall=2s\n");
     reply_t *reply = NULL;
     for (int i = 0; i < 100 && (!reply || reply->status != 422); i++) {
@@ -109,7 +120,7 @@ START_TEST(a_graceful_restart_keeps_it_unless_its_directives_change)
     env_second_change("ForgeExecConcurrency 1 11 5\n");
     int second = runner_wait(first);
     ck_assert(env_second_ready(20));
-    expect_status(run("print(1)"), 200);
+    expect_status(run_in_time("print(1)"), 200);
     env_second_change("ForgeSandbox Off\n");
     for (int i = 0; i < 200 && runner_pid(env_second_pid()); i++)
         pause_ms(50);
