@@ -137,6 +137,7 @@ static forge_status_t course_again(forge_req_t *q)
  * the members that were sent (RFC 7396). */
 static forge_status_t course_update(forge_req_t *q)
 {
+    /* The first is the one that may be left out. */
     static const char *const members[] = {"organization_id", "title",    "description", "difficulty",
                                           "status",          "timezone", NULL};
     const bool stays = q->route->method == FORGE_PUT && !forge_core_input_has(q->body, "organization_id");

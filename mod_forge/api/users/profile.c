@@ -11,8 +11,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define PIECE     (256 * 1024)       /* bytes of an export after which a piece ends … */
-#define PIECE_MAX (32 * 1024 * 1024) /* … and of the rows of one statement */
+#define PIECE_MAX (32 * 1024 * 1024) /* bytes of a piece of an export: what makes it end, and its last row */
 
 /* clang-format off */
 static const forge_field_t profile_body_fields[] = {
@@ -243,7 +242,7 @@ static forge_status_t export_piece(forge_req_t *q, forge_db_t *db, apr_pool_t *p
         e->first = NULL;
         return FORGE_OK;
     }
-    while (e->at < count && b->len < PIECE)
+    while (e->at < count && b->len < FORGE_EXPORT_BYTES)
         FORGE_TRY(export_member(q, db, p, e, b));
     *more = e->at < count;
     if (!*more)

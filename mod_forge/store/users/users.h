@@ -42,7 +42,7 @@ forge_status_t forge_store_account_end_sessions(forge_db_t *db, apr_pool_t *p, c
  * content (its JSON), or NULL for an array, whose rows come by the call below; _newest for them. FORGE_E_INVALID_TOKEN.
  */
 forge_status_t forge_store_account_export(forge_db_t *db, apr_pool_t *p, const forge_actor_t *by, forge_rows_t **rows);
-#define FORGE_EXPORT_BYTES  262144 /* of rows after which a piece ends */
+#define FORGE_EXPORT_BYTES  262144 /* after which a piece of the document ends, and the rows of one statement */
 #define FORGE_EXPORT_EVENTS 1000   /* audit events in a piece */
 typedef struct forge_export_piece_t {
     const char *member;

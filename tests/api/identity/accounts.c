@@ -61,6 +61,9 @@ START_TEST(older_register_path)
     for (const char *const *member = members; *member; member++)
         at(reply->json, *member);
     ck_assert_ptr_null(maybe_at(reply->json, "/access_token"));
+    const char *where = F("/api/v1/users/%lld", (long long)int_at(reply->json, "/id"));
+    ck_assert_msg(strstr(header(reply, "Location"), where) != NULL, "%s", header(reply, "Location"));
+    expect_status(CALL("GET", where), 200);
     const char *created = text_at(reply->json, "/created_at");
     ck_assert_msg(created[strlen(created) - 1] == 'Z', "times are UTC with Z: %s", created);
     expect_problem(CALL("POST", "/api/v1/users/register",

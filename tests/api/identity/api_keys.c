@@ -157,7 +157,9 @@ START_TEST(scopes_hold)
     json_int_t course = course_of(me, "Mine");
     char *path = F("/api/v1/courses/%lld", (long long)course);
     expect_status(CALL("GET", me_path, .token = reader), 200);
-    expect_problem(CALL("POST", "/api/v1/courses", .token = reader, .json = "{\"title\":\"T\"}"), "insufficient_scope");
+    reply_t *refused = CALL("POST", "/api/v1/courses", .token = reader, .json = "{\"title\":\"T\"}");
+    expect_problem(refused, "insufficient_scope");
+    ck_assert_str_eq(text_at(refused->json, "/detail"), "this API key may only read");
     expect_problem(CALL("PATCH", path, .token = reader, .json = "{\"title\":\"T\"}"), "insufficient_scope");
     expect_problem(CALL("DELETE", path, .token = reader), "insufficient_scope");
     expect_problem(CALL("GET", me_path, .token = writer), "insufficient_scope");

@@ -209,6 +209,48 @@ START_TEST(deleted_with_the_courses_of_its_members)
 }
 END_TEST
 
+typedef struct meanwhile_t {
+    struct pg_conn *maker;
+    person_t owner;
+    char *path;
+    reply_t *reply;
+} meanwhile_t;
+
+static void delete_meanwhile(int i, void *baton)
+{
+    meanwhile_t *m = baton;
+    if (i == 0) {
+        m->reply = CALL("DELETE", m->path, .token = m->owner.access);
+        return;
+    }
+    sql_until_waiting();
+    sql_on(m->maker, "COMMIT");
+}
+
+/* A course that comes in while the deletion waits for it is given back like the others, or stops the deletion. */
+START_TEST(deleted_while_a_course_comes_in)
+{
+    person_t owner = person("student"), teacher = person("instructor");
+    for (int release = 0; release < 2; release++) {
+        json_int_t id = organization(owner, "Busy");
+        join(id, teacher, "member");
+        meanwhile_t m = {
+            .maker = sql_session(), .owner = owner, .path = path_of(id, release ? "?release_courses=true" : "")};
+        sql_on(m.maker,
+               F("BEGIN; INSERT INTO forge.courses (title, instructor_id, organization_id) VALUES ('Late', %lld, %lld)",
+                 (long long)teacher.id, (long long)id));
+        parallel(2, delete_meanwhile, &m);
+        if (!release) {
+            expect_problem(m.reply, "conflict");
+            continue;
+        }
+        expect_status(m.reply, 204);
+        ck_assert_str_eq(sql("SELECT count(*) FROM forge.courses WHERE organization_id IS NULL AND status = 'draft'"),
+                         "1");
+    }
+}
+END_TEST
+
 START_TEST(listed)
 {
     person_t owner = person("student"), other = person("student"), admin = person("admin");
@@ -352,6 +394,7 @@ Suite *suite_organizations(void)
     tcase_add_test(one, slug_made_anew);
     tcase_add_test(one, deleted);
     tcase_add_test(one, deleted_with_the_courses_of_its_members);
+    tcase_add_test(one, deleted_while_a_course_comes_in);
     tcase_add_test(one, listed);
     tcase_add_test(one, handed_over);
     TCase *walls = case_make(suite, "walls");
