@@ -108,7 +108,7 @@ static const char empty_all[] =
     " WHERE schemaname = 'forge' AND tablename NOT IN ('migrations', 'app_rights', 'personal');"
     "EXECUTE 'LOCK TABLE ' || array_to_string(names, ', ') || ' IN ACCESS EXCLUSIVE MODE';"
     "FOREACH name IN ARRAY names LOOP "
-    " IF pg_relation_size(name) > 4000000 THEN EXECUTE 'TRUNCATE ' || name || ' CASCADE'; ELSE EXECUTE 'DELETE FROM ' "
+    " IF pg_relation_size(name) > 500000 THEN EXECUTE 'TRUNCATE ' || name || ' CASCADE'; ELSE EXECUTE 'DELETE FROM ' "
     "|| name; END IF;"
     "END LOOP;"
     "PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;"

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <zlib.h>
 
-enum { READERS = 4, ROUNDS = 40, AT_ONCE = 16 };
+enum { READERS = 4, ROUNDS = 40, AT_ONCE = 16 }; /* the readers of one course, and its writer, who is number READERS */
 
 /* The first host keeps nothing, so that other suites may write with psql and read at once; this one is another host of
  * the same httpd. What SPEC 21 promises of other nodes, and what a busy machine may add. */
@@ -191,6 +191,7 @@ typedef struct seen_t {
     const char *path;
     int pause;                        /* of the writer, in ms, up to six times that */
     long acknowledged_at[ROUNDS + 2]; /* by version; 0: not yet */
+    unsigned answers[READERS + 1];    /* that each reader and the writer had */
     bool over;
 } seen_t;
 
@@ -221,6 +222,7 @@ static void read_on(int i, seen_t *seen)
             fail_later("node %d answers %d, version %d, of %d or more: %.300s", i % 2, reply->status,
                        reply->status == 200 ? (int)int_at(reply->json, "/version") : 0, wanted,
                        reply->body ? reply->body : "");
+        __atomic_add_fetch(&seen->answers[i], 1, __ATOMIC_RELEASE);
     }
 }
 
@@ -231,9 +233,23 @@ static void write_on(seen_t *seen, const char *token)
         if (reply->status != 200)
             fail_later("PATCH: %d %.300s", reply->status, reply->body ? reply->body : "");
         __atomic_store_n(&seen->acknowledged_at[version], now_ms(), __ATOMIC_RELEASE);
+        __atomic_add_fetch(&seen->answers[READERS], 1, __ATOMIC_RELEASE);
         pause_ms(version % 7 * seen->pause);
     }
     __atomic_store_n(&seen->over, true, __ATOMIC_RELEASE);
+}
+
+/* Until each reader and the writer had an answer that they asked for after now. Children that are told to go before
+ * they serve would answer nobody, however long one waits. */
+static void all_are_answered(const seen_t *seen)
+{
+    unsigned before[READERS + 1];
+    for (int i = 0; i <= READERS; i++)
+        before[i] = __atomic_load_n(&seen->answers[i], __ATOMIC_ACQUIRE);
+    for (int i = 0; i <= READERS; i++)
+        while (__atomic_load_n(&seen->answers[i], __ATOMIC_ACQUIRE) - before[i] < 2 &&
+               !__atomic_load_n(&seen->over, __ATOMIC_ACQUIRE))
+            pause_ms(20);
 }
 
 /* Both nodes are restarted and the listeners lose their sessions, in turns. */
@@ -247,7 +263,7 @@ static void disturb(const seen_t *seen)
         else
             sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'forge "
                 "events'");
-        pause_ms(400);
+        all_are_answered(seen);
     }
 }
 

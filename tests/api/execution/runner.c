@@ -10,15 +10,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static const char *student; /* the access token of who asks, from launch() to the end of the case */
+
 static void launch(const char *lines)
 {
+    student = person("student").access;
     env_second_launch(lines);
     ck_assert(env_second_ready(20));
 }
 
 static reply_t *run(const char *code)
 {
-    return CALL("POST", "/api/v1/execute", .port = PORT_SECOND, .token = person("student").access,
+    return CALL("POST", "/api/v1/execute", .port = PORT_SECOND, .token = student,
                 .json = F("{\"code\":%s}", quoted(code)));
 }
 
@@ -112,7 +115,7 @@ START_TEST(a_graceful_restart_keeps_it_unless_its_directives_change)
     reply_t *reply = NULL;
     for (int i = 0; i < 100 && (!reply || reply->status != 422); i++) {
         pause_ms(50);
-        reply = CALL("POST", "/api/v1/execute", .port = PORT_SECOND, .token = person("student").access,
+        reply = CALL("POST", "/api/v1/execute", .port = PORT_SECOND, .token = student,
                      .json = "{\"code\":\"print(1)\",\"limits\":{\"wall_ms\":3000}}");
     }
     expect_fault(reply, "/limits/wall_ms", "out_of_range");
@@ -141,6 +144,7 @@ START_TEST(it_ends_with_httpd)
         int children[64];
         launch("");
         int runner = runner_wait(0), n = children_of(env_second_pid(), "", children, 64);
+        long from = file_size(F("%s/logs/error.log", env.dir));
         process_kill(env_second_pid(), signals[i]);
         for (int j = 0; j < 200 && !gone(runner); j++)
             pause_ms(50);
@@ -148,6 +152,7 @@ START_TEST(it_ends_with_httpd)
         for (int j = 0; j < n && signals[i] == SIGKILL; j++)
             process_kill(children[j], SIGKILL);
         env_second_stop();
+        log_stopped(from);
         remove(F("%s/second.pid", env.dir));
     }
 }

@@ -192,7 +192,8 @@ static bool process_exists(int pid)
 START_TEST(children_end_in_spite_of_a_long_statement)
 {
     watchdog(150);
-    expect_log("FG0207");  /* the first node's tasks may meet the lock too */
+    expect_log("FG0207");  /* the first node's tasks may meet the lock too, */
+    expect_log("FG0432");  /* and so may its housekeeping */
     expect_log("AH00045"); /* httpd asks a second time where the machine is busy; to kill would be AH00046 */
     struct pg_conn *session = sql_session();
     sql_on(session, "BEGIN; LOCK TABLE forge.jobs IN ACCESS EXCLUSIVE MODE");
