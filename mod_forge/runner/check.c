@@ -16,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000 /* for one program */
+#define PATIENCE_MS 60000 /* for one program and its sandbox */
+#define CPU_MS      4000  /* that it may take, */
+#define WALL_MS     15000 /* and how long: whoever runs after all others waits on a machine that has much to do */
 #define ANSWER_MAX  8192
 
 /* Each line that it prints is something that was not held. */
@@ -162,7 +164,7 @@ static bool says_by(way_t way, check_t *c, const forge_runner_profile_t *profile
                                  .code = trial->code,
                                  .args = trial->args,
                                  .input = trial->input,
-                                 .limits = {5000, 4000, memory_kb, 64, 4096, FORGE_RUN_FILE_BYTES}};
+                                 .limits = {WALL_MS, CPU_MS, memory_kb, 64, 4096, FORGE_RUN_FILE_BYTES}};
     snprintf(detail, 200, "%s", "no answer of the launcher");
     if (!way(c->runner, &job, frame, &r))
         return false;
@@ -210,7 +212,7 @@ static bool reaches(check_t *c, const forge_runner_profile_t *profile, char deta
     const forge_run_job_t job = {.language = {profile->name, strlen(profile->name)},
                                  .args = {args, (size_t)len},
                                  .own_host = 1,
-                                 .limits = {5000, 4000, profile->most.memory_kb, 32, 4096, FORGE_RUN_FILE_BYTES}};
+                                 .limits = {WALL_MS, CPU_MS, profile->most.memory_kb, 32, 4096, FORGE_RUN_FILE_BYTES}};
     int status = -1;
     pid_t taker = listening >= 0 ? take_one(listening) : -1;
     snprintf(detail, 200, "%s", "no answer of the launcher");

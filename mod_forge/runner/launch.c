@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define FIRST_FD  16    /* descriptors of ours are above those that a sandbox gets */
-#define BUILD_MS  10000 /* until the program starts */
+#define BUILD_MS  30000 /* until the program starts: runs come last, so that a busy machine may take ten seconds */
 #define REPORT_MS 500   /* after which a sandbox that was told to end is killed from outside */
 #define BURY_MS   10000 /* for the kernel to take its namespaces down */
 #define ANSWER_MS 5000  /* for the client to take its answer */

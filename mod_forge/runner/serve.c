@@ -17,7 +17,7 @@
 #define READERS_MAX    64          /* clients that have not handed over their job yet */
 #define READ_MS        10000       /* for a client to hand it over */
 #define HELD_BYTES_MAX (256 << 20) /* of all jobs that wait */
-#define AGAIN_MS       30000       /* between two self-tests while a layer is missing */
+#define AGAIN_MS       10000       /* between two self-tests while a layer is missing */
 #define BUILD_NEXT_MS  50          /* between two that are built ahead */
 #define CLIENT_FD      3           /* in a launcher */
 

@@ -267,9 +267,9 @@ static forge_db_t *attach(apr_pool_t *p, PGconn *conn, const forge_db_settings_t
 
 forge_db_t *forge_test_pg_attach(apr_pool_t *p, PGconn *conn)
 {
-    static const forge_db_settings_t settings = {.statement_timeout = 2 * APR_USEC_PER_SEC,
-                                                 .answer_timeout = 4 * APR_USEC_PER_SEC,
-                                                 .idle_timeout = 10 * APR_USEC_PER_SEC};
+    static const forge_db_settings_t settings = {.statement_timeout = 20 * APR_USEC_PER_SEC,
+                                                 .answer_timeout = 22 * APR_USEC_PER_SEC,
+                                                 .idle_timeout = 30 * APR_USEC_PER_SEC};
     return attach(p, conn, &settings);
 }
 
