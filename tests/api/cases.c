@@ -27,6 +27,7 @@ static const char *expected[EXPECTED_MAX];
 static long error_from, access_from, events_from;
 static long stops[STOPS_MAX][2]; /* of the error log, from the end of one line to the end of another */
 static int stops_count;
+static unsigned steps; /* small pauses of this case */
 static pthread_t main_thread;
 static char later[4096], overdue[160]; /* the second: what the watchdog says */
 
@@ -100,8 +101,13 @@ void fail_now(void)
     ck_abort_msg("%s", text);
 }
 
+/* Who looks again and again for something to happen does so in longer steps after a while, and so has more patience in
+ * all. */
 void pause_ms(int milliseconds)
 {
+    enum { STEP_MS = 50, SOON = 100 };
+    if (milliseconds <= STEP_MS && __atomic_add_fetch(&steps, 1, __ATOMIC_RELAXED) > SOON)
+        milliseconds = env_patience(milliseconds);
     nanosleep(&(struct timespec){.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L}, NULL);
 }
 
@@ -116,7 +122,7 @@ static void too_late(int number)
 void watchdog(int seconds)
 {
     const char *name = tcase_name();
-    seconds = env_seconds(seconds);
+    seconds = env_patience(seconds);
     snprintf(overdue, sizeof(overdue), "api tests: %.100s: a case took longer than its %d s\n", name ? name : "start",
              seconds);
     signal(SIGALRM, too_late);
@@ -258,6 +264,7 @@ static void before(void)
     events_from = file_size(F("%s/logs/events.json", env.dir));
     memset(expected, 0, sizeof(expected));
     stops_count = 0;
+    steps = 0;
     *later = 0;
 }
 

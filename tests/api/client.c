@@ -133,7 +133,7 @@ static void request_set(CURL *curl, const char *method, const char *path, const 
     curl_easy_setopt(curl, CURLOPT_NOBODY, (long)strcmp(method, "HEAD") == 0);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, options->patience ? options->patience : env_seconds(30) * 1000L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, options->patience ? options->patience : env_patience(30) * 1000L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);

@@ -48,10 +48,10 @@ const char *env_setting(const char *name, const char *otherwise)
     return value && *value ? value : otherwise;
 }
 
-int env_seconds(int seconds)
+int env_patience(int time)
 {
     double times = strtod(env_setting("CK_TIMEOUT_MULTIPLIER", "1"), NULL);
-    return times > 1 ? (int)(seconds * times) : seconds;
+    return times > 1 ? (int)(time * times) : time;
 }
 
 const char *env_path(const char *name)
@@ -196,7 +196,7 @@ static long peek(port_t port, const char *path)
 
 static bool wait_ready(int pid, port_t port, int seconds)
 {
-    for (int i = 0; i < env_seconds(seconds) * 20; i++) {
+    for (int i = 0; i < env_patience(seconds) * 20; i++) {
         if (peek(port, "/health/ready") == 200)
             return true;
         if (!process_alive(pid))

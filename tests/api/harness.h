@@ -88,8 +88,8 @@ void env_postgres_start(void);                     /* returns when it accepts co
 void env_processes_freeze(int parent, bool still); /* it and its children */
 void env_postgres_freeze(bool still);              /* all its processes stand still, or go on */
 bool env_wait_ready(int seconds);                  /* until /health/ready is 200 */
-int env_seconds(int seconds); /* before one calls something hung: so many, times CK_TIMEOUT_MULTIPLIER */
-const char *env_dsn(void);    /* the schema's owner */
+int env_patience(int time); /* before one calls something hung: CK_TIMEOUT_MULTIPLIER times as long */
+const char *env_dsn(void);  /* the schema's owner */
 
 /* --- site.c: what the doors protect --- */
 
@@ -157,7 +157,7 @@ typedef struct call_t {
     const char *headers[12]; /* "Name: value" */
     const char *from;        /* source address, for limits ("127.0.2.1") */
     bool http2;              /* over PORT_COOKIE and PORT_QUEUE_TLS; else HTTP/1.1 */
-    long patience;           /* milliseconds for the answer; 0: env_seconds(30) */
+    long patience;           /* milliseconds for the answer; 0: half a minute, as env_patience() has it */
     bool chunked;            /* Transfer-Encoding: chunked instead of a length */
     bool lenient;            /* the connection may break; the answer is not checked against the documents */
 } call_t;

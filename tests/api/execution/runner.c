@@ -99,7 +99,7 @@ END_TEST
 static reply_t *run_in_time(const char *code)
 {
     reply_t *reply = run(code);
-    for (int i = 0; i < env_seconds(15) && reply->status == 503; i++) {
+    for (int i = 0; i < env_patience(15) && reply->status == 503; i++) {
         pause_ms(1000);
         reply = run(code);
     }

@@ -99,10 +99,10 @@ END_TEST
 
 START_TEST(settings_are_made)
 {
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('statement_timeout')"), "2s");
-    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('lock_timeout')"), "2s");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('statement_timeout')"), "20s");
+    ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('lock_timeout')"), "20s");
     ck_assert_str_eq(
-        forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('idle_in_transaction_session_timeout')"), "10s");
+        forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('idle_in_transaction_session_timeout')"), "30s");
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('timezone')"), "UTC");
     ck_assert_str_eq(forge_test_pg_ask(db, forge_test_pool, "SELECT current_setting('search_path')"), "forge, pg_temp");
 }
@@ -130,7 +130,7 @@ START_TEST(survives_a_killed_back_end)
     db = forge_test_pg_attach(forge_test_pool, conn);
     ck_assert_int_eq(prepared("test_add"), 0);
     add_works();
-    ck_assert_str_eq(forge_test_pg_ask(db, other, "SELECT current_setting('statement_timeout')"), "2s");
+    ck_assert_str_eq(forge_test_pg_ask(db, other, "SELECT current_setting('statement_timeout')"), "20s");
 }
 END_TEST
 
