@@ -14,9 +14,9 @@ static const char *student; /* the access token of who asks, from launch() to th
 
 static void launch(const char *lines)
 {
-    student = person("student").access;
     env_second_launch(lines);
     ck_assert(env_second_ready(20));
+    student = person("student").access;
 }
 
 static reply_t *run(const char *code)
@@ -61,6 +61,7 @@ START_TEST(without_a_sandbox_nothing_is_run)
     ck_assert_str_eq(missing, "forge-runner does not answer");
     ck_assert_msg(strstr(log_since("error.log"), "cannot be executed") != NULL, "%.2000s", log_since("error.log"));
     expect_status(CALL("GET", "/health/ready", .port = PORT_SECOND), 200);
+    env_second_stop(); /* it would go on saying so */
 }
 END_TEST
 
