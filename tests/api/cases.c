@@ -27,7 +27,6 @@ static const char *expected[EXPECTED_MAX];
 static long error_from, access_from, events_from;
 static long stops[STOPS_MAX][2]; /* of the error log, from the end of one line to the end of another */
 static int stops_count;
-static unsigned steps; /* small pauses of this case */
 static pthread_t main_thread;
 static char later[4096], overdue[160]; /* the second: what the watchdog says */
 
@@ -101,13 +100,8 @@ void fail_now(void)
     ck_abort_msg("%s", text);
 }
 
-/* Who looks again and again for something to happen does so in longer steps after a while, and so has more patience in
- * all. */
 void pause_ms(int milliseconds)
 {
-    enum { STEP_MS = 50, SOON = 100 };
-    if (milliseconds <= STEP_MS && __atomic_add_fetch(&steps, 1, __ATOMIC_RELAXED) > SOON)
-        milliseconds = env_patience(milliseconds);
     nanosleep(&(struct timespec){.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L}, NULL);
 }
 
@@ -264,7 +258,6 @@ static void before(void)
     events_from = file_size(F("%s/logs/events.json", env.dir));
     memset(expected, 0, sizeof(expected));
     stops_count = 0;
-    steps = 0;
     *later = 0;
 }
 

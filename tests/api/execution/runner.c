@@ -100,7 +100,7 @@ END_TEST
 static reply_t *run_in_time(const char *code)
 {
     reply_t *reply = run(code);
-    for (int i = 0; i < env_patience(15) && reply->status == 503; i++) {
+    for (int i = 0; i < 10 && reply->status == 503; i++) {
         pause_ms(1000);
         reply = run(code);
     }
@@ -141,11 +141,11 @@ static bool gone(int pid)
 START_TEST(it_ends_with_httpd)
 {
     static const int signals[] = {SIGTERM, SIGKILL};
+    expect_log("AH00045"); /* httpd asks a second time where the machine is busy; to kill would be AH00046 */
     for (int i = 0; i < 2; i++) {
         int children[64];
         launch("");
         int runner = runner_wait(0), n = children_of(env_second_pid(), "", children, 64);
-        long from = file_size(F("%s/logs/error.log", env.dir));
         process_kill(env_second_pid(), signals[i]);
         for (int j = 0; j < 200 && !gone(runner); j++)
             pause_ms(50);
@@ -153,7 +153,6 @@ START_TEST(it_ends_with_httpd)
         for (int j = 0; j < n && signals[i] == SIGKILL; j++)
             process_kill(children[j], SIGKILL);
         env_second_stop();
-        log_stopped(from);
         remove(F("%s/second.pid", env.dir));
     }
 }
@@ -171,7 +170,7 @@ START_TEST(it_is_started_again_with_a_pause)
     }
     ck_assert_msg(strstr(log_since("error.log"), "in 1 s") && strstr(log_since("error.log"), "in 2 s"), "%.3000s",
                   log_since("error.log"));
-    expect_status(run_in_time("print(1)"), 200);
+    expect_status(run("print(1)"), 200);
 }
 END_TEST
 

@@ -8,8 +8,8 @@
 #include <libpq-fe.h>
 #include <string.h>
 
-#define TRIES 400 /* of 50 ms; a generous end, not a promise about time */
-#define SOON  50  /* of 100 ms: all is right again, as promised */
+#define TRIES (20 * env_patience(20)) /* of 50 ms; a generous end, not a promise about time */
+#define SOON  50                      /* of 100 ms: all is right again, as promised */
 
 static const char courses[] = "/api/v1/courses?limit=1";
 

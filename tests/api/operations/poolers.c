@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TRIES 400 /* of 50 ms; a generous end, not a promise about time */
+#define TRIES (20 * env_patience(20)) /* of 50 ms; a generous end, not a promise about time */
 
 static const char courses[] = "/api/v1/courses?limit=1";
 static int bouncer_pid;

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRIES 400 /* of 50 ms; a generous end, not a promise about time */
+#define TRIES (20 * env_patience(20)) /* of 50 ms; a generous end, not a promise about time */
 
 static int other_pid; /* the other PostgreSQL */
 
