@@ -120,7 +120,7 @@ answers() {
     done
     # A line is written after its answer, so the next one's may stand before it, and the last one's comes a moment later.
     echo '--- logs'
-    for _ in $(seq 100); do [ "$(wc -l <"$tmp/logs/access.log")" -lt 67 ] || break; sleep 0.05; done
+    for _ in $(seq 600); do [ "$(wc -l <"$tmp/logs/access.log")" -lt 67 ] || break; sleep 0.05; done
     sort "$tmp/logs/access.log"
     sed 's/^\[[^]]*\] //; s/\[pid [^]]*\] //; s/:[0-9]*\] /] /; s/pid [0-9]*//' "$tmp/logs/error.log"
     echo '--- processes'
