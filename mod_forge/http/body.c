@@ -15,17 +15,18 @@
 #include <poll.h>
 #include <string.h>
 
-#define DRAIN_MAX  (256 * 1024)             /* bytes read away after an error before the connection is rather closed */
-#define AUTH_MAX   (16 * 1024)              /* bytes of a body with credentials: they are open to anyone */
-#define TIME_FIXED apr_time_from_sec(10)    /* for any body … */
-#define RATE       (16 * 1024)              /* … and a second for each so many bytes of it */
-#define GRACE      apr_time_from_msec(100)  /* a wait so short counts in no share */
-#define LOOK_EVERY apr_time_from_msec(1000) /* while waiting, other filters may have a time-out of their own */
-#define H2_NAP     apr_time_from_msec(5)    /* a stream of HTTP/2 has no socket to wait on */
-#define H2_DRAIN   apr_time_from_msec(300)  /* for the small body of a stream that was answered early */
-#define H2_SMALL   (64 * 1024)              /* bytes that a client may send before it must be told to go on */
-#define SHARES     4096                     /* counters of waiting readers; addresses may share one */
-#define BUSY_RETRY 2                        /* seconds in Retry-After */
+#define DRAIN_MAX    (256 * 1024)            /* bytes read away after an error before the connection is rather closed */
+#define H2_DRAIN_MAX (32 * 1024 * 1024)      /* the same for a stream, which has no connection of its own to close */
+#define AUTH_MAX     (16 * 1024)             /* bytes of a body with credentials: they are open to anyone */
+#define TIME_FIXED   apr_time_from_sec(10)   /* for any body … */
+#define RATE         (16 * 1024)             /* … and a second for each so many bytes of it */
+#define GRACE        apr_time_from_msec(100) /* a wait so short counts in no share */
+#define LOOK_EVERY   apr_time_from_msec(1000) /* while waiting, other filters may have a time-out of their own */
+#define H2_NAP       apr_time_from_msec(5)    /* a stream of HTTP/2 has no socket to wait on */
+#define H2_DRAIN     apr_time_from_msec(300)  /* for more of the body of a stream that was answered early … */
+#define H2_LONGEST   apr_time_from_sec(5)     /* … and for all of it */
+#define SHARES       4096                     /* counters of waiting readers; addresses may share one */
+#define BUSY_RETRY   2                        /* seconds in Retry-After */
 
 static forge_status_t read_error(apr_status_t rv)
 {
@@ -227,13 +228,17 @@ forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_
 
 /* --- reading away --- */
 
-/* HTTP/2 resets a stream that is answered before its body has come, and clients take that for a failure. Time is given
- * to small bodies alone. */
-static bool drain_wait(forge_reader_t *reader)
+/* HTTP/2 resets a stream that is answered before its body has come, and clients take that for a failure. While more of
+ * it comes it is waited for, within the bounds of any body. */
+static bool drain_wait(forge_req_t *q, forge_reader_t *reader, apr_interval_time_t *idle)
 {
-    if (!reader->c->master || reader->size > H2_SMALL || reader->wait >= H2_DRAIN)
+    if (!reader->c->master || *idle >= H2_DRAIN || reader->wait >= H2_LONGEST)
         return false;
+    if (!reader->share && reader->wait >= GRACE && !enter(q, reader))
+        return false;
+    *idle -= reader->wait;
     sleep_on(reader, H2_NAP);
+    *idle += reader->wait;
     return true;
 }
 
@@ -247,14 +252,16 @@ static bool may_have_body(request_rec *r)
            (apr_table_get(r->headers_in, "Content-Length") || apr_table_get(r->headers_in, "Transfer-Encoding"));
 }
 
-/* Reads what is there, or comes in time. True: the body is at its end. */
-static bool read_away(request_rec *r, forge_reader_t *reader)
+/* Reads what is there, or comes in time, and so many bytes at most. True: the body is at its end. */
+static bool read_away(forge_req_t *q, forge_reader_t *reader, apr_off_t most)
 {
+    request_rec *r = q->r;
+    apr_interval_time_t idle = 0;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    for (apr_off_t left = DRAIN_MAX, got = 0; left > 0; left -= got) {
+    for (apr_off_t left = most, got = 0; left > 0; left -= got) {
         apr_status_t rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_NONBLOCK_READ, HUGE_STRING_LEN);
         got = 0;
-        if (APR_STATUS_IS_EAGAIN(rv) && drain_wait(reader))
+        if (APR_STATUS_IS_EAGAIN(rv) && drain_wait(q, reader, &idle))
             continue;
         if (rv != APR_SUCCESS)
             return false; /* what is not there yet is not waited for: the answer is ready, and a slow sender must not
@@ -264,17 +271,21 @@ static bool read_away(request_rec *r, forge_reader_t *reader)
             return true;
         apr_brigade_length(bb, 1, &got);
         apr_brigade_cleanup(bb);
+        idle = 0;
     }
     return false;
 }
 
-void forge_http_body_drain(request_rec *r)
+void forge_http_body_drain(forge_req_t *q)
 {
+    request_rec *r = q->r;
     const char *length = apr_table_get(r->headers_in, "Content-Length");
+    const apr_off_t most = r->connection->master ? H2_DRAIN_MAX : DRAIN_MAX;
     forge_reader_t reader = {.c = r->connection};
     if (r->main || !may_have_body(r))
         return;
-    bool small = !length || (ap_parse_strict_length(&reader.size, length) && reader.size <= DRAIN_MAX);
-    if (r->expecting_100 || !small || !read_away(r, &reader))
+    bool small = !length || (ap_parse_strict_length(&reader.size, length) && reader.size <= most);
+    if (r->expecting_100 || !small || !read_away(q, &reader, most))
         r->connection->keepalive = AP_CONN_CLOSE;
+    forge_http_reader_leave(&reader);
 }

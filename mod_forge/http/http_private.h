@@ -85,8 +85,9 @@ forge_status_t forge_http_reader_wait(forge_req_t *q, forge_reader_t *reader);
 apr_interval_time_t forge_http_reader_left(const forge_reader_t *reader); /* until it is late; not above 0: it is */
 bool forge_http_reader_patient(const forge_reader_t *reader); /* has waited so little that a thread may wait on */
 void forge_http_reader_leave(forge_reader_t *reader);         /* after the last wait */
-/* Reads away what is left of a small body so that the connection can go on; otherwise marks it to be closed. */
-void forge_http_body_drain(struct request_rec *r);
+/* Reads away what is left of a small body (of a stream of HTTP/2: what comes within 5 s) so that the connection can go
+ * on; otherwise marks it to be closed. */
+void forge_http_body_drain(forge_req_t *q);
 
 /* --- idempotency.c (SPEC 1) --- */
 

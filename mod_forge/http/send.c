@@ -210,7 +210,7 @@ int forge_http_send(forge_req_t *q, forge_status_t status)
     if (not_modified(q))
         q->reply->http = HTTP_NOT_MODIFIED;
     bound_memory(q);
-    forge_http_body_drain(r);
+    forge_http_body_drain(q);
     if (r->eos_sent) /* as above, but found out while the rest was read away */
         return OK;
     set_headers(q);

@@ -160,23 +160,28 @@ static size_t on_body(char *room, size_t size, size_t n, void *baton)
     return take_now;
 }
 
+/* Sends one that must be answered, and ends it. */
+static void send_one(const refusal_t *what, CURL *curl, struct curl_slist *headers, const char *how)
+{
+    outcome_t outcome = {0, 0};
+    CURLcode code = curl_easy_perform(curl);
+    take(curl, code, what->status, &outcome);
+    curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
+    ck_assert_msg(outcome.answered == 1, "%s %d, %s: %s", what->path, what->status, how, curl_easy_strerror(code));
+}
+
 /* With its length in the head, or without. */
 static void send_late(const refusal_t *what, bool announced)
 {
     late_t late = {what->body, strlen(what->body)};
-    outcome_t outcome = {0, 0};
     struct curl_slist *headers = headers_make(what);
     CURL *curl = stream_make(what, headers);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_READDATA, &late);
     if (announced)
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)late.left);
-    CURLcode code = curl_easy_perform(curl);
-    take(curl, code, what->status, &outcome);
-    curl_easy_cleanup(curl);
-    curl_slist_free_all(headers);
-    ck_assert_msg(outcome.answered == 1, "%s %d, %s: %s", what->path, what->status,
-                  announced ? "length announced" : "no length", curl_easy_strerror(code));
+    send_one(what, curl, headers, announced ? "length announced" : "no length");
 }
 
 START_TEST(a_body_that_comes_late_is_read_away)
@@ -195,11 +200,32 @@ START_TEST(a_body_that_comes_late_is_read_away)
 }
 END_TEST
 
+/* Whoever uploads with a token that has expired meanwhile must learn that. */
+START_TEST(a_large_body_is_read_away)
+{
+    if (strcmp(env.mpm, "prefork") == 0)
+        return;
+    const refusal_t refusals[] = {{"/api/v1/files/upload", "application/pdf", body_of(5 * 1000 * 1000), 401},
+                                  {"/api/v1/courses", json, body_of(300 * 1000), 401},
+                                  {"/api/v1/auth/login", json, body_of(300 * 1000), 413},
+                                  {"/api/v1/auth/me", json, body_of(300 * 1000), 405},
+                                  {"/api/v1/nothing", json, body_of(5 * 1000 * 1000), 404}};
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        for (int round = 0; round < 5; round++) {
+            struct curl_slist *headers = headers_make(&refusals[i]);
+            CURL *curl = stream_make(&refusals[i], headers);
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, refusals[i].body);
+            send_one(&refusals[i], curl, headers, "a large body");
+        }
+}
+END_TEST
+
 Suite *suite_streams(void)
 {
     Suite *suite = suite_create("streams");
     TCase *early = case_make(suite, "early");
     tcase_add_test(early, early_answers_reset_no_more_than_httpds_own);
     tcase_add_test(early, a_body_that_comes_late_is_read_away);
+    tcase_add_test(early, a_large_body_is_read_away);
     return suite;
 }
