@@ -3,19 +3,12 @@
  * nothing was configured.
  */
 #include "parse.h"
+#include "places.h"
 #include "table.h"
 #include "core/identity/identity.h"
 
 #include <string.h>
 #include <unistd.h>
-
-#ifndef FORGE_DOCS_DIR
-#define FORGE_DOCS_DIR "" /* built without the files of Swagger UI and ReDoc */
-#endif
-
-#ifndef FORGE_LIBEXECDIR
-#define FORGE_LIBEXECDIR "/usr/libexec/mod_forge"
-#endif
 
 #define CONCURRENCY_MAX 64
 

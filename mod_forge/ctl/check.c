@@ -3,6 +3,7 @@
  * red.
  */
 #include "ctl.h"
+#include "places.h"
 #include "core/identity/identity.h"
 #include "core/wire/wire.h"
 #include "store/operations/operations.h"
@@ -11,10 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef FORGE_DOCS_DIR
-#define FORGE_DOCS_DIR ""
-#endif
 
 enum {
     POSTGRES_MIN = 140000,

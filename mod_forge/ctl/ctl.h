@@ -10,14 +10,6 @@
 #include "store/store.h"
 #include <apr_tables.h>
 
-#ifndef FORGE_PKGDATADIR
-#define FORGE_PKGDATADIR "/usr/share/mod_forge"
-#endif
-
-#ifndef FORGE_LIBEXECDIR
-#define FORGE_LIBEXECDIR "/usr/libexec/mod_forge"
-#endif
-
 #define FORGE_CTL_FILE_MAX     (8 * 1024 * 1024) /* largest file a command reads */
 #define FORGE_CTL_PASSWORD_MAX 1024              /* bytes of a password */
 

@@ -2,6 +2,7 @@
  * forgectl migrate: updates the schema, rolls it back, and shows its state.
  */
 #include "ctl.h"
+#include "places.h"
 #include "store/store.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>

@@ -2,6 +2,7 @@
  * forgectl openapi: prints the document that was made from the module's tables when this version was built.
  */
 #include "ctl.h"
+#include "places.h"
 #include <stdio.h>
 
 static int openapi_print(forge_ctl_t *ctl)

@@ -3,6 +3,7 @@
  * compares it with what the backup counted.
  */
 #include "ctl.h"
+#include "places.h"
 #include "store/operations/operations.h"
 #include <apr_strings.h>
 #include <stdio.h>

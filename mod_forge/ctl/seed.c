@@ -3,6 +3,7 @@
  * Running it again changes nothing.
  */
 #include "ctl.h"
+#include "places.h"
 #include "core/identity/identity.h"
 #include "store/identity/identity.h"
 #include <apr_strings.h>

@@ -3,6 +3,7 @@
  * that is prepared once; they start once and always stop.
  */
 #include "env_private.h"
+#include "test_places.h"
 
 #include <curl/curl.h>
 #include <dirent.h>

@@ -2,6 +2,7 @@
  * The configuration of the httpd that the API tests talk to: one virtual host for each set of directives (PORT_…).
  */
 #include "env_private.h"
+#include "test_places.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * What the prepared folder of the servers holds besides the cluster: certificates, keys and the documentation pages.
  */
 #include "env_private.h"
+#include "test_places.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -7,6 +7,7 @@
  * usage: bench_retrieval [-v]   -v: says of each question what came of it
  */
 #include "core/analysis/analysis.h"
+#include "test_places.h"
 #include "store/analysis/analysis.h"
 #include "unit/store/schema.h"
 

@@ -2,6 +2,7 @@
  * Members of a balancer, the DNS that names them, and the node before them.
  */
 #include "members.h"
+#include "test_places.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -3,6 +3,7 @@
  * and what is told of the members of balancers (SPEC 11, SECURITY 1 and 54). All of it on the second node.
  */
 #include "harness.h"
+#include "test_places.h"
 
 #include <arpa/inet.h>
 #include <signal.h>

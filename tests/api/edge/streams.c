@@ -210,7 +210,7 @@ START_TEST(a_large_body_is_read_away)
                                   {"/api/v1/auth/login", json, body_of(300 * 1000), 413},
                                   {"/api/v1/auth/me", json, body_of(300 * 1000), 405},
                                   {"/api/v1/nothing", json, body_of(5 * 1000 * 1000), 404}};
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
         for (int round = 0; round < 5; round++) {
             struct curl_slist *headers = headers_make(&refusals[i]);
             CURL *curl = stream_make(&refusals[i], headers);

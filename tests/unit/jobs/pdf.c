@@ -3,6 +3,7 @@
  * what was found stands in a real database.
  */
 #include "../../pdf_kit.h"
+#include "test_places.h"
 #include "../run/runner.h"
 #include "../store/schema.h"
 #include "jobs/jobs.h"

@@ -3,6 +3,7 @@
  * one that hangs, breaks off, floods, or is something else. Podman's engine is asked where it is installed.
  */
 #include "net/docker_private.h"
+#include "test_places.h"
 #include "unit.h"
 #include <apr_strings.h>
 #include <fcntl.h>

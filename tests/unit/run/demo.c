@@ -3,6 +3,7 @@
  * that learners begin with passes them all.
  */
 #include "runner.h"
+#include "test_places.h"
 #include "util/util.h"
 #include <apr_strings.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
  * says.
  */
 #include "runner.h"
+#include "test_places.h"
 #include <apr_strings.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -2,6 +2,7 @@
  * Starts and stops a real forge-runner for the tests of run/ and runner/.
  */
 #include "runner.h"
+#include "test_places.h"
 #include <apr_strings.h>
 #include <dirent.h>
 #include <fcntl.h>

@@ -2,6 +2,7 @@
  * Tests of the sandbox: every program of tests/sandbox/ against a real forge-runner, and what it must report of them.
  */
 #include "runner.h"
+#include "test_places.h"
 #include <apr_file_io.h>
 #include <apr_strings.h>
 #include <netinet/in.h>

@@ -2,6 +2,7 @@
  * Starts and stops the private PostgreSQL of the tests of store/.
  */
 #include "pg.h"
+#include "test_places.h"
 #include "../turkish.h"
 #include "store/store.h"
 #include "unit.h"

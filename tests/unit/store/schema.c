@@ -2,6 +2,7 @@
  * Tests of sql/migrations: the rules hold for someone who writes with psql, and every way up has its way back.
  */
 #include "schema.h"
+#include "test_places.h"
 #include "store/operations/operations.h"
 #include <apr_file_io.h>
 
