@@ -13,7 +13,9 @@ DECLARE
     entry forge.personal;
     most  CONSTANT integer := 1000; -- rows of one piece
     keys  bigint[];
+    page  refcursor; -- a loop over the query would make ten rows and more at a time, however large
     room  bigint := bytes;
+    more  boolean;
 BEGIN
     SELECT * INTO entry FROM forge.personal p WHERE p.export_select IS NOT NULL AND p.export_as = which;
     IF NOT FOUND THEN
@@ -23,18 +25,19 @@ BEGIN
         EXECUTE format('SELECT array_agg(k.%1$I) FROM (SELECT s.%1$I FROM (%2$s) s WHERE s.%1$I > $2 ORDER BY s.%1$I LIMIT $3) k',
             entry.export_key, entry.export_select) INTO keys USING account, after, most;
     END IF;
-    FOR content, key IN EXECUTE CASE WHEN entry.export_key IS NULL
+    OPEN page FOR EXECUTE CASE WHEN entry.export_key IS NULL
         THEN format('SELECT row_to_json(s), row_number() OVER () FROM (%s) s OFFSET $2', entry.export_select)
         ELSE format('SELECT row_to_json(s), s.%1$I FROM (%2$s) s WHERE s.%1$I = ANY ($3) ORDER BY s.%1$I', entry.export_key, entry.export_select)
-        END USING account, after, keys
+        END USING account, after, keys;
     LOOP
-        IF room <= 0 THEN
-            RETURN;
-        END IF;
+        FETCH page INTO content, key;
+        EXIT WHEN NOT FOUND OR room <= 0;
         RETURN NEXT;
         room := room - octet_length(content::text);
     END LOOP;
-    IF cardinality(keys) = most THEN
+    more := FOUND OR cardinality(keys) = most;
+    CLOSE page;
+    IF more THEN
         RETURN;
     END IF;
     content := NULL;
