@@ -25,6 +25,9 @@
 #define H2_NAP       apr_time_from_msec(5)    /* a stream of HTTP/2 has no socket to wait on */
 #define H2_DRAIN     apr_time_from_msec(300)  /* for more of the body of a stream that was answered early … */
 #define H2_LONGEST   apr_time_from_sec(5)     /* … and for all of it */
+#define H2_WORKERS   256                      /* H2MaxWorkers of conf/examples/mpm.conf */
+#define DRAINS       32                       /* streams of a child that may wait for longer than H2_DRAIN … */
+#define DRAINS_OWN   4                        /* … and of one address */
 #define SHARES       4096                     /* counters of waiting readers; addresses may share one */
 #define BUSY_RETRY   2                        /* seconds in Retry-After */
 
@@ -63,12 +66,17 @@ static bool take(forge_reader_t *reader, apr_bucket_brigade *bb, apr_status_t *r
 
 /* --- waiting for more of a body --- */
 
-static apr_uint32_t waiting, shares[SHARES]; /* requests of this child that wait for a body: all, and by address */
+/* Requests of this child that wait: all, and by address. */
+typedef struct waiting_t {
+    apr_uint32_t all, of[SHARES];
+} waiting_t;
 
-static apr_uint32_t *share_of(const char *address)
+static waiting_t reading, draining;
+
+static apr_uint32_t *share_of(waiting_t *waiting, const char *address)
 {
-    const apr_uint64_t start = (apr_uint64_t)(apr_uintptr_t)shares; /* differs from start to start */
-    return &shares[forge_util_hash(start, address) % SHARES]; /* the low bits: the last character counts in them */
+    const apr_uint64_t start = (apr_uint64_t)(apr_uintptr_t)waiting; /* differs from start to start */
+    return &waiting->of[forge_util_hash(start, address) % SHARES]; /* the low bits: the last character counts in them */
 }
 
 void forge_http_reader_leave(forge_reader_t *reader)
@@ -76,22 +84,33 @@ void forge_http_reader_leave(forge_reader_t *reader)
     if (!reader->share)
         return;
     apr_atomic_dec32(reader->share);
-    apr_atomic_dec32(&waiting);
+    apr_atomic_dec32(reader->all);
     reader->share = NULL;
 }
 
-/* Three threads of four may wait for bodies, and one of four for those of one address; the others answer those who have
- * none, health checks first of all. */
-static bool enter(forge_req_t *q, forge_reader_t *reader)
+/* False, and not counted: as many wait as may, or as many of this address. */
+static bool enter(forge_req_t *q, forge_reader_t *reader, waiting_t *waiting, apr_uint32_t most, apr_uint32_t most_own)
 {
-    int threads = 0;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    reader->share = share_of(forge_http_address(q));
-    apr_uint32_t all = apr_atomic_inc32(&waiting), own = apr_atomic_inc32(reader->share);
-    if (threads < 4 || (all < (apr_uint32_t)threads * 3 / 4 && own < (apr_uint32_t)threads / 4))
+    reader->all = &waiting->all;
+    reader->share = share_of(waiting, forge_http_address(q));
+    apr_uint32_t all = apr_atomic_inc32(reader->all), own = apr_atomic_inc32(reader->share);
+    if (all < most && own < most_own)
         return true;
     forge_http_reader_leave(reader);
     return false;
+}
+
+/* Three threads of four may wait for bodies, and one of four for those of one address; the others answer those who have
+ * none, health checks first of all. Streams of HTTP/2 have workers of their own, whose number httpd does not tell. */
+static bool enter_reading(forge_req_t *q, forge_reader_t *reader)
+{
+    int threads = 0;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    if (reader->c->master && threads > H2_WORKERS)
+        threads = H2_WORKERS;
+    if (threads < 4)
+        return enter(q, reader, &reading, APR_UINT32_MAX, APR_UINT32_MAX);
+    return enter(q, reader, &reading, (apr_uint32_t)threads * 3 / 4, (apr_uint32_t)threads / 4);
 }
 
 /* Sleeps until there may be more, for so long at most. */
@@ -124,7 +143,7 @@ forge_status_t forge_http_reader_wait(forge_req_t *q, forge_reader_t *reader)
     apr_interval_time_t left = forge_http_reader_left(reader);
     if (left <= 0)
         return FORGE_E_REQUEST_TIMEOUT;
-    if (!reader->share && reader->wait >= GRACE && !enter(q, reader)) {
+    if (!reader->share && reader->wait >= GRACE && !enter_reading(q, reader)) {
         forge_http_retry_after(q, BUSY_RETRY);
         return forge_fail_detail(q, FORGE_E_UNAVAILABLE,
                                  "too many bodies are on their way to this server; send it again, in one go");
@@ -229,12 +248,12 @@ forge_status_t forge_http_body_read(forge_req_t *q, const char **data, apr_size_
 /* --- reading away --- */
 
 /* HTTP/2 resets a stream that is answered before its body has come, and clients take that for a failure. While more of
- * it comes it is waited for, within the bounds of any body. */
+ * it comes it is waited for; whoever takes long has few places, since any request may be refused. */
 static bool drain_wait(forge_req_t *q, forge_reader_t *reader, apr_interval_time_t *idle)
 {
     if (!reader->c->master || *idle >= H2_DRAIN || reader->wait >= H2_LONGEST)
         return false;
-    if (!reader->share && reader->wait >= GRACE && !enter(q, reader))
+    if (!reader->share && reader->wait >= H2_DRAIN && !enter(q, reader, &draining, DRAINS, DRAINS_OWN))
         return false;
     *idle -= reader->wait;
     sleep_on(reader, H2_NAP);

@@ -42,6 +42,7 @@ forge_status_t forge_http_files_enter(forge_req_t *q)
     apr_pool_cleanup_register(q->pool, counter, leave, apr_pool_cleanup_null);
     if (all < UNDER_WAY_MAX && own < ACCOUNT_MAX)
         return FORGE_OK;
+    apr_pool_cleanup_run(q->pool, counter, leave);
     forge_http_retry_after(q, BUSY_RETRY);
     return forge_fail_detail(q, FORGE_E_UNAVAILABLE,
                              "as many files are on their way as this server allows at a time; try again shortly");

@@ -74,6 +74,7 @@ typedef struct forge_reader_t {
     apr_int64_t begun;        /* forge_util_monotonic */
     apr_interval_time_t wait; /* on a thread, so far */
     apr_uint32_t *share;      /* the counter of its address; NULL: not counted */
+    apr_uint32_t *all;        /* the counter of all, with share */
     bool end;                 /* all of it was there, or the sink wants no more */
     bool dry;                 /* nothing was there the last time */
 } forge_reader_t;
