@@ -80,8 +80,8 @@ static const forge_route_t routes[] = {
      .description = "Open to anyone who has the token from the notice to the old address. The token is valid once, for "
          "72 hours after the change; meanwhile no other account can take the old address. Brings that address back, "
          "verified, and ends all sessions of the account. Deletes its API keys and the second factor that was verified "
-         "since the change, and voids its one-use tokens and the tokens that undo later changes. The password stays: "
-         "reset it afterwards."},
+         "since the change, and voids its one-use tokens and the tokens that undo later changes. The password is "
+         "void, since whoever changed the address knew it: reset it afterwards."},
     {FORGE_POST, "/auth/email/resend", FORGE_ROLE_STUDENT, .flags = FORGE_R_SESSION, .limit = FORGE_LIMIT_AUTH,
      .success = 202, .reply = &forge_api_accepted_reply, .handle = email_resend,
      .operation = "auth_email_resend", .summary = "Send the verification mail again",

@@ -14,20 +14,21 @@ static const forge_stmt_t hold = {
 
 /* Whoever has the token has the old mailbox, which it thereby proves. Changes that came later are undone with this one,
  * so their tokens are void; those of earlier changes stay. API keys and factors since the change are not the owner's.
- * A password from since then is nobody's any more, until it is reset by mail. An account that was closed by its
- * holder meanwhile is open again.
+ * Nor is the password, which a change of address takes: it is nobody's until it is reset by mail. An account that was
+ * closed by its holder meanwhile is open again, unless an administrator closed it as well.
  * $1 token's sha256, $2 sender, $3 payload, $4 ip, $5 request id. */
 static const forge_stmt_t undo = {
     "email_undo",
     "WITH spent AS ("
     " UPDATE forge.email_undos SET used_at = now() WHERE sha256 = decode($1, 'hex') AND used_at IS NULL"
-    " AND expires_at > now() RETURNING id, user_id, email, email_key, created_at), "
+    " AND expires_at > now() RETURNING id, user_id, email, email_key, reopens,"
+    " created_at), "
     "was AS (SELECT u.id, u.email FROM forge.users u JOIN spent ON spent.user_id = u.id), "
     "changed AS ("
     " UPDATE forge.users u SET email = s.email, email_key = s.email_key, email_verified = true, epoch = u.epoch + 1,"
-    "  password_hash = CASE WHEN u.password_changed_at > s.created_at"
-    "   THEN '{sha256}$' || '2y$' || '12$' || repeat('.', 53) ELSE u.password_hash END,"
-    "  is_active = u.is_active OR (u.erase_at IS NOT NULL AND u.deactivated_at > s.created_at)"
+    "  password_hash = CASE WHEN u.password_hash IS NOT NULL"
+    "   THEN '{sha256}$' || '2y$' || '12$' || repeat('.', 53) END,"
+    "  is_active = u.is_active OR (s.reopens AND u.erase_at IS NOT NULL AND u.deactivated_at > s.created_at)"
     " FROM spent s WHERE u.id = s.user_id AND u.anonymized_at IS NULL RETURNING u.id, u.email, u.epoch), "
     "later AS ("
     " UPDATE forge.email_undos k SET used_at = now() FROM spent s"

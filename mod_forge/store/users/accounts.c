@@ -108,6 +108,8 @@ static const forge_stmt_t account_update = {
     "ended AS ("
     " UPDATE forge.sessions s SET revoked_at = now(), revoke_reason = 'deactivated' FROM changed c"
     " WHERE s.user_id = c.id AND NOT c.is_active AND s.revoked_at IS NULL), "
+    FORGE_STAYS_CLOSED("(SELECT v.id FROM verdict v WHERE v.outcome IN ('ok', 'unchanged') AND"
+                       " $4::jsonb ->> 'is_active' = 'false')")
     "voided AS (SELECT c.id, c.epoch FROM changed c, merged m WHERE c.epoch <> (m.was).epoch), "
     FORGE_AUDIT("SELECT e.event, $1::bigint, c.id, $5::inet, $6::text, e.detail"
                 " FROM changed c, merged m, LATERAL (VALUES"

@@ -22,6 +22,11 @@
     "erased AS MATERIALIZED (SELECT e.id, e.epoch FROM forge.erase_accounts(" \
     "CASE WHEN (SELECT count(*) FROM rooms) >= 0 THEN ARRAY(SELECT id FROM " from ") END) e)"
 
+/* What an administrator closed stays closed, also where its holder had closed it before: the accounts of `from`. */
+#define FORGE_STAYS_CLOSED(from) \
+    "stays AS (UPDATE forge.email_undos k SET reopens = false FROM " from " c" \
+    " WHERE k.user_id = c.id AND k.used_at IS NULL AND k.reopens), "
+
 /* clang-format on */
 
 /* Before a deletion, in a statement of its own: the accounts $1 (an array) and the active administrators. Nobody adds

@@ -69,6 +69,7 @@ static const forge_stmt_t bulk_deactivate = {
     JUDGED("NOT l.is_active", IF_SPARED)
     "changed AS (UPDATE forge.users u SET is_active = false FROM chosen c WHERE u.id = c.id RETURNING u.id, u.epoch), "
     END_SESSIONS("'deactivated'")
+    FORGE_STAYS_CLOSED("(SELECT j.id FROM judged j WHERE j.status IN ('ok', 'unchanged') AND NOT $2::boolean)")
     RECORDED("deactivate", "SELECT 'user.deactivated'::text, c.id, jsonb_build_object('by', 'admin') FROM changed c")
     RESULTS(VOIDED("changed"))};
 

@@ -299,6 +299,7 @@ START_TEST(the_old_address_brings_itself_back)
         F("thief@example.net %s %lld", me.email, (long long)me.id));
     ck_assert_msg(!strstr(log_since("error.log"), token) && !strstr(log_since("access.json"), token),
                   "no log knows the token");
+    expect_problem(login(me.email, me.password), "bad_credentials"); /* whoever changed the address knew it */
     reset_by_mail(me.email, "Quokka-Lantern-58");
     at(login(me.email, "Quokka-Lantern-58")->json, "/access_token");
 }
@@ -340,6 +341,32 @@ START_TEST(the_way_back_opens_nothing_that_an_administrator_closed)
 }
 END_TEST
 
+/* Also where its holder had closed it before, whatever way the administrator takes. */
+START_TEST(nor_what_both_have_closed)
+{
+    person_t admin = person("admin");
+    for (int bulk = 0; bulk < 2; bulk++) {
+        person_t me = person("student");
+        const char *token = moved(me, me.email, F("both%d@example.net", bulk));
+        expect_status(CALL("DELETE", ME,
+                           .token = text_at(login(F("both%d@example.net", bulk), me.password)->json, "/access_token"),
+                           .json = F("{\"password\":\"%s\"}", me.password)),
+                      204);
+        if (bulk)
+            expect_status(CALL("POST", "/api/v1/users/bulk", .token = admin.access,
+                               .json = F("{\"action\":\"deactivate\",\"ids\":[%lld]}", (long long)me.id)),
+                          200);
+        else
+            expect_status(CALL("PATCH", F("/api/v1/users/%lld", (long long)me.id), .token = admin.access,
+                               .json = "{\"is_active\":false}"),
+                          200);
+        expect_status(undo(token), 204);
+        ck_assert_str_eq(sql("SELECT is_active FROM forge.users WHERE id = %lld", (long long)me.id), "f");
+        ck_assert_str_eq(address_of(me), F("%s %s true", me.email, me.email));
+    }
+}
+END_TEST
+
 /* A factor from before the change is the owner's and stays. */
 START_TEST(an_older_factor_stays)
 {
@@ -348,7 +375,8 @@ START_TEST(an_older_factor_stays)
     armed(me.access);
     const char *token = moved(me, me.email, "elsewhere@example.net");
     expect_status(undo(token), 204);
-    ck_assert(json_is_true(at(login(me.email, me.password)->json, "/mfa_required")));
+    reset_by_mail(me.email, "Quokka-Lantern-58");
+    ck_assert(json_is_true(at(login(me.email, "Quokka-Lantern-58")->json, "/mfa_required")));
 }
 END_TEST
 
@@ -569,6 +597,7 @@ Suite *suite_proof(void)
     tcase_add_test(back, an_older_factor_stays);
     tcase_add_test(back, what_came_after_the_change_is_undone_too);
     tcase_add_test(back, the_way_back_opens_nothing_that_an_administrator_closed);
+    tcase_add_test(back, nor_what_both_have_closed);
     tcase_add_test(back, changed_twice);
     tcase_add_test(back, a_way_back_ends);
     tcase_add_test(back, the_old_address_is_kept);
