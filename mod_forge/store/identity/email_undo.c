@@ -21,8 +21,7 @@ static const forge_stmt_t undo = {
     "email_undo",
     "WITH spent AS ("
     " UPDATE forge.email_undos SET used_at = now() WHERE sha256 = decode($1, 'hex') AND used_at IS NULL"
-    " AND expires_at > now() RETURNING id, user_id, email, email_key, reopens,"
-    " created_at), "
+    " AND expires_at > now() RETURNING id, user_id, email, email_key, created_at, reopens), "
     "was AS (SELECT u.id, u.email FROM forge.users u JOIN spent ON spent.user_id = u.id), "
     "changed AS ("
     " UPDATE forge.users u SET email = s.email, email_key = s.email_key, email_verified = true, epoch = u.epoch + 1,"
