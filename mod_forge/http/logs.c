@@ -59,15 +59,15 @@ static bool read_source(forge_req_t *q, int number, forge_log_history_t *history
 static forge_status_t read_all(forge_req_t *q, const char *service, forge_log_history_t *history)
 {
     const apr_array_header_t *sources = q->server->sources;
-    int wanted = 0, read = 0;
+    int left = 0, read = 0;
     for (int i = 0; i < sources->nelts; i++)
-        wanted += forge_http_log_serves(&APR_ARRAY_IDX(sources, i, forge_log_source_t), service);
-    if (!wanted)
+        left += forge_http_log_serves(&APR_ARRAY_IDX(sources, i, forge_log_source_t), service);
+    if (!left)
         return forge_fail_detail(q, FORGE_E_NOT_FOUND, "no such service, or it has no log file (ForgeLogSource)");
     for (int i = 0; i < sources->nelts; i++) {
         if (!forge_http_log_serves(&APR_ARRAY_IDX(sources, i, forge_log_source_t), service))
             continue;
-        history->budget = FORGE_LOG_SCANNED_MAX / wanted; /* one that is busy leaves the others their part */
+        forge_core_log_history_turn(history, left--);
         read += read_source(q, i, history);
     }
     return read ? FORGE_OK : FORGE_E_LOG_UNREADABLE;
@@ -120,7 +120,8 @@ forge_status_t forge_reply_log_history(forge_req_t *q, const char *service, cons
     char places[FORGE_LOG_FILES_MAX][FORGE_LOG_PLACE_MAX];
     apr_pool_t *p;
     forge_log_history_t history = {.query = *query,
-                                   .until = forge_util_monotonic() + FORGE_LOG_TAKES,
+                                   .bytes = FORGE_LOG_SCANNED_MAX,
+                                   .ends = forge_util_monotonic() + FORGE_LOG_TAKES,
                                    .found = apr_array_make(q->pool, query->lines, sizeof(forge_log_found_t))};
     FORGE_TRY(read_all(q, service, &history));
     forge_core_log_history_sort(&history);

@@ -89,6 +89,15 @@ static bool take(reading_t *reading, const forge_log_line_t *line)
     return !old && reading->taken < query->lines;
 }
 
+void forge_core_log_history_turn(forge_log_history_t *history, int left)
+{
+    apr_int64_t now = forge_util_monotonic();
+    history->bytes += history->budget;
+    history->budget = history->bytes / left;
+    history->bytes -= history->budget;
+    history->until = now + (history->ends > now ? history->ends - now : 0) / left;
+}
+
 bool forge_core_log_history(apr_pool_t *p, const forge_log_source_t *source, int number, int fd,
                             forge_log_history_t *history)
 {

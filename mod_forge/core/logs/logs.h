@@ -143,12 +143,17 @@ typedef struct forge_log_found_t {
 } forge_log_found_t;
 typedef struct forge_log_history_t {
     forge_log_query_t query;
-    apr_off_t budget;          /* bytes that may still be read */
-    apr_int64_t until;         /* when it must end; a time of forge_util_monotonic */
+    apr_off_t bytes;           /* that the files to come may read */
+    apr_int64_t ends;          /* when all of them must be read; a time of forge_util_monotonic */
+    apr_off_t budget;          /* bytes that this file may still read */
+    apr_int64_t until;         /* when this file must be read */
     apr_time_t earliest;       /* of the file that was read last; 0: none was of this source */
     bool truncated;            /* there may be more lines than it was allowed to look at */
     apr_array_header_t *found; /* of forge_log_found_t */
 } forge_log_history_t;
+/* Gives the next of `left` files its part of the bytes and of the time. A busy file leaves the others theirs, and they
+ * also get what one before did not need. */
+void forge_core_log_history_turn(forge_log_history_t *history, int left);
 /* Collects the last lines of one open file that match, the newest first, at most as many as are wanted. False: the
  * beginning of the file was reached before there were enough: then the file of before the rotation may follow, with
  * .earliest as it is. */

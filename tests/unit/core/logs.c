@@ -107,10 +107,11 @@ static forge_log_history_t *history_of(const char *bytes, forge_log_query_t quer
     forge_log_history_t *history = apr_pcalloc(P, sizeof(*history));
     const forge_log_source_t source = {.service = "backend", .path = "x", .format = FORGE_LOG_GUESS, .fd = -1};
     *history = (forge_log_history_t){.query = query,
-                                     .budget = FORGE_LOG_SCANNED_MAX,
-                                     .until = forge_util_monotonic() + apr_time_from_sec(60),
+                                     .bytes = FORGE_LOG_SCANNED_MAX,
+                                     .ends = forge_util_monotonic() + apr_time_from_sec(60),
                                      .found = apr_array_make(P, 4, sizeof(forge_log_found_t))};
     int fd = file_of(bytes, strlen(bytes));
+    forge_core_log_history_turn(history, 1);
     forge_core_log_history(P, &source, 0, fd, history);
     forge_core_log_history_sort(history);
     close(fd);
@@ -127,6 +128,29 @@ static const char *messages(const char *bytes, forge_log_query_t query)
     return all;
 }
 #define MESSAGES(bytes, ...) messages(bytes, (forge_log_query_t){__VA_ARGS__})
+
+/* What one file does not need the others get; one that needs more takes nothing of theirs. */
+START_TEST(each_file_has_its_part)
+{
+    const apr_int64_t now = forge_util_monotonic();
+    forge_log_history_t history = {.bytes = 3000, .ends = now + apr_time_from_sec(900)};
+    forge_core_log_history_turn(&history, 3);
+    ck_assert_int_eq(history.budget, 1000);
+    ck_assert_int_ge(history.until, now + apr_time_from_sec(300));
+    ck_assert_int_le(history.until, now + apr_time_from_sec(600));
+    history.budget = 400;
+    forge_core_log_history_turn(&history, 2);
+    ck_assert_int_eq(history.budget, 1200);
+    ck_assert_int_le(history.until, now + apr_time_from_sec(750));
+    history.budget = 0;
+    forge_core_log_history_turn(&history, 1);
+    ck_assert_int_eq(history.budget, 1200);
+    ck_assert_int_eq(history.until, history.ends);
+    history.ends = now - 1;
+    forge_core_log_history_turn(&history, 1);
+    ck_assert_int_ge(history.until, now);
+}
+END_TEST
 
 START_TEST(a_history_is_filtered)
 {
@@ -547,6 +571,7 @@ Suite *forge_test_core_logs(void)
     tcase_add_test(tc, lines_come_from_the_end);
     tcase_add_test(tc, lines_over_blocks);
     tcase_add_test(tc, the_end_of_gigabytes_costs_a_block);
+    tcase_add_test(tc, each_file_has_its_part);
     tcase_add_test(tc, a_history_is_filtered);
     tcase_add_test(tc, messages_of_several_lines_are_one);
     tcase_add_test(tc, a_long_message_keeps_its_beginning);
