@@ -181,3 +181,23 @@ forge_db_t *forge_ctl_connect(forge_ctl_t *ctl)
     forge_ctl_status_of(db);
     return db;
 }
+
+forge_db_t *forge_ctl_connect_current(forge_ctl_t *ctl)
+{
+    int found = 0, ignored;
+    const int wanted = forge_store_schema_wanted();
+    forge_db_t *db = forge_ctl_connect(ctl);
+    const forge_status_t status = db ? forge_store_schema_check(db, ctl->pool, &found, &ignored) : FORGE_OK;
+    if (db && status == FORGE_OK && found >= wanted)
+        return db;
+    if (status == FORGE_E_SCHEMA_AHEAD)
+        forge_ctl_error("the database is at migration %d, with a breaking one after the %d of this forgectl; use the "
+                        "forgectl of the version that belongs to the database",
+                        found, wanted);
+    else if (status != FORGE_OK)
+        forge_ctl_error("could not look at the schema: %s", forge_ctl_status(status));
+    else if (db)
+        forge_ctl_error("the database is at migration %d and this forgectl needs %d; run forgectl migrate apply", found,
+                        wanted);
+    return NULL;
+}

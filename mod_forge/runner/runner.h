@@ -230,6 +230,18 @@ int64_t forge_runner_cost_kb(const forge_run_job_t *job);
  * each. */
 bool forge_runner_check(forge_runner_t *runner, FILE *out);
 
+/* --- gift.c: a job for a sandbox that waits --- */
+
+/* What comes with a job, before the members of its frame. */
+typedef struct forge_runner_gift_t {
+    int64_t waited_ms, cpu;
+} forge_runner_gift_t;
+#define FORGE_RUNNER_GIFT_MAX INIT_LATER_MAX /* bytes of the members: one message takes them */
+/* Sends it, with the client's connection, to a launcher. Whether all of it was taken. */
+bool forge_runner_gift_give(int channel, const forge_runner_gift_t *gift, forge_run_bytes_t members, int client);
+/* In the launcher: waits for a gift and the members behind it. False: there will be none. */
+bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client);
+
 /* --- warm.c: sandboxes that are built ahead --- */
 
 typedef struct forge_runner_warm_one_t {
@@ -246,19 +258,11 @@ typedef struct forge_runner_warm_t {
     int64_t pause_until;
 } forge_runner_warm_t;
 
-/* What comes with a job, before the members of its frame. */
-typedef struct forge_runner_gift_t {
-    int64_t waited_ms, cpu;
-} forge_runner_gift_t;
-#define FORGE_RUNNER_GIFT_MAX INIT_LATER_MAX /* bytes of the members: one message takes them */
-
 /* What to build ahead before the first job. */
 void forge_runner_warm_start(forge_runner_warm_t *warm);
 /* Gives a job and its client to a sandbox that was built for such a one. The pid of its launcher; 0: there is none. */
 pid_t forge_runner_warm_give(forge_runner_warm_t *warm, const forge_runner_gift_t *gift, const forge_run_job_t *job,
                              forge_run_bytes_t members, int client);
-/* In the launcher: waits for a gift and the members behind it. False: there will be none. */
-bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client);
 /* Builds one ahead, on that processor: one of `most` of what is wanted, and then one without an interpreter. Whether it
  * did. */
 bool forge_runner_warm_fill(forge_runner_warm_t *warm, const forge_runner_t *runner, int cpu, int most);

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #define CHANNEL_FD 3    /* in a launcher */
@@ -62,25 +61,6 @@ void forge_runner_warm_start(forge_runner_warm_t *w)
 
 /* --- giving --- */
 
-typedef union control_t {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int))];
-} control_t;
-
-static bool hand_over(int channel, const forge_runner_gift_t *gift, forge_run_bytes_t members, int client)
-{
-    struct iovec parts[] = {{(void *)(uintptr_t)gift, sizeof(*gift)}, {(void *)(uintptr_t)members.data, members.len}};
-    control_t control = {.bytes = ""};
-    struct msghdr m = {
-        .msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &client, sizeof(int));
-    return sendmsg(channel, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(sizeof(*gift) + members.len);
-}
-
 /* The index of the sandbox that is best for a job; -1: there is none for it. */
 static int ready_for(const forge_runner_warm_t *w, const forge_runner_warm_kind_t *kind)
 {
@@ -108,24 +88,9 @@ pid_t forge_runner_warm_give(forge_runner_warm_t *w, const forge_runner_gift_t *
     if (i < 0)
         return 0;
     const pid_t pid = w->ready[i].pid;
-    const bool given = hand_over(w->ready[i].channel, gift, members, client);
+    const bool given = forge_runner_gift_give(w->ready[i].channel, gift, members, client);
     forget(w, i); /* used, or broken: it ends by itself then */
     return given ? pid : 0;
-}
-
-bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client)
-{
-    struct iovec all = {bytes, sizeof(forge_runner_gift_t) + FORGE_RUNNER_GIFT_MAX};
-    control_t control = {.bytes = ""};
-    struct msghdr m = {
-        .msg_iov = &all, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
-    ssize_t n = recvmsg(channel, &m, MSG_CMSG_CLOEXEC);
-    struct cmsghdr *c = n > (ssize_t)sizeof(forge_runner_gift_t) ? CMSG_FIRSTHDR(&m) : NULL;
-    if (!c || c->cmsg_type != SCM_RIGHTS)
-        return false;
-    memcpy(client, CMSG_DATA(c), sizeof(int));
-    *len = (size_t)n;
-    return true;
 }
 
 /* --- building --- */

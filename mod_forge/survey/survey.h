@@ -127,7 +127,7 @@ void forge_survey_walk(forge_survey_t *survey);
 const char *forge_survey_read(forge_survey_t *survey, const char *path, size_t max, size_t *len);
 const char *forge_survey_base(const char *path);
 
-/* --- manifests.c: who finds which reader; manifest_*.c: the readers, by the form of the file --- */
+/* --- needs.c: what a manifest needs --- */
 
 typedef struct forge_survey_need_t {
     const char *name, *version, *scope, *license; /* scope: runtime, dev, build, optional, test; may be NULL */
@@ -140,6 +140,14 @@ typedef struct forge_survey_manifest_t {
     bool cut;
 } forge_survey_manifest_t;
 
+/* Adds a dependency; empty names and those after FORGE_SURVEY_NEEDS are left out. Spans may be {NULL, 0}. */
+forge_survey_need_t *forge_survey_need(forge_survey_manifest_t *manifest, forge_survey_span_t name,
+                                       forge_survey_span_t version, const char *scope);
+/* Writes a licence that a lock file states at the dependency of that name. */
+void forge_survey_need_license(forge_survey_manifest_t *manifest, forge_survey_span_t name, const char *license);
+
+/* --- manifests.c: who finds which reader; manifest_*.c: the readers, by the form of the file --- */
+
 typedef void (*forge_survey_reader_t)(forge_survey_manifest_t *manifest, const char *text, size_t len);
 
 bool forge_survey_is_manifest(const char *path);
@@ -147,11 +155,6 @@ bool forge_survey_is_manifest(const char *path);
 bool forge_survey_manifest(forge_survey_t *survey, const char *path, forge_survey_manifest_t *manifest);
 /* The i-th reader, for the fuzzer; NULL where there is none. */
 forge_survey_reader_t forge_survey_reader_at(size_t i);
-/* Adds a dependency; empty names and those after FORGE_SURVEY_NEEDS are left out. Spans may be {NULL, 0}. */
-forge_survey_need_t *forge_survey_need(forge_survey_manifest_t *manifest, forge_survey_span_t name,
-                                       forge_survey_span_t version, const char *scope);
-/* Writes a licence that a lock file states at the dependency of that name. */
-void forge_survey_need_license(forge_survey_manifest_t *manifest, forge_survey_span_t name, const char *license);
 const char *forge_survey_keep_span(forge_survey_span_t span); /* up to its first NUL; NULL for an empty one */
 
 void forge_survey_npm(forge_survey_manifest_t *manifest, const char *text, size_t len);

@@ -10,8 +10,8 @@ failed=0
 
 # "room file symbol" of everything defined and of everything used.
 symbols() {
-    find "$build/mod_forge" -path '*/.libs/*.o' | while read -r object; do
-        file=$(echo "${object#"$build/mod_forge/"}" | sed 's,\.libs/,,; s,/[a-z_]*la-,/,; s,\.o$,.c,')
+    find "$build/mod_forge" -name '*.o' | while read -r object; do
+        file=$(echo "${object#"$build/mod_forge/"}" | sed 's,\.libs/,,; s,/[a-z_]*-\([^/]*\)$,/\1,; s,\.o$,.c,')
         case "$file" in */*) room=${file%%/*} ;; *) continue ;; esac
         [ -f "$source/mod_forge/$file" ] || continue # left by an older build
         nm -g "$1" "$object" | sed -n "s,.* \(forge_[A-Za-z0-9_]*\)$,$room $file \1,p"
