@@ -567,25 +567,34 @@ static void take_over(launch_t *l, int64_t cpu)
     set_alarm(l->job);
 }
 
-/* A sandbox can break while it waits: its job has another one built then. */
+/* The job that was sent, or is sent before nobody can send one any longer: a job that is not taken is its sender's
+ * again, and none is lost between the two. */
+static bool take_job(launch_t *l, int channel, forge_run_job_t *job, forge_runner_gift_t *gift)
+{
+    static char bytes[sizeof(*gift) + FORGE_RUNNER_GIFT_MAX];
+    size_t len;
+    shutdown(channel, SHUT_RD);
+    const bool taken = forge_runner_gift_take(channel, bytes, &len, &l->client) &&
+                       forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(*gift), len - sizeof(*gift), job);
+    close(channel);
+    if (taken)
+        memcpy(gift, bytes, sizeof(*gift));
+    return taken;
+}
+
+/* A sandbox can break while it is built or waits: its job has another one built then. */
 void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel)
 {
-    static char bytes[sizeof(forge_runner_gift_t) + FORGE_RUNNER_GIFT_MAX];
     forge_run_job_t job = {.language = {kind->profile->name, strlen(kind->profile->name)}, .limits = kind->limits};
     forge_runner_gift_t gift;
-    size_t len;
     launch_t l = new_launch(runner, &job, cpu);
-    if (!start(&l) || (kind->waits && !start_interpreter(&l)) || !wait_for_job(&l, channel) ||
-        !forge_runner_gift_take(channel, bytes, &len, &l.client) ||
-        !forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(gift), len - sizeof(gift), &job)) {
-        close(channel); /* whoever has a job now hears that nobody takes it */
+    const bool ready = start(&l) && (!kind->waits || start_interpreter(&l)) && wait_for_job(&l, channel);
+    if (!take_job(&l, channel, &job, &gift)) {
         abandon(&l);
         return;
     }
-    memcpy(&gift, bytes, sizeof(gift));
-    close(channel);
     take_over(&l, gift.cpu);
-    if (kind->waits ? send_code(&l) : send_go(&l, false))
+    if (ready && (kind->waits ? send_code(&l) : send_go(&l, false)))
         attend(&l);
     if (l.end.started || l.end.killed >= 0) {
         finish(&l, gift.waited_ms);

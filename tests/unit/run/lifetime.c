@@ -316,6 +316,43 @@ START_TEST(what_is_built_ahead_may_break)
 }
 END_TEST
 
+/* The youngest child of a process. */
+static pid_t last_child_of(pid_t pid)
+{
+    pid_t child, last = 0;
+    for (int i = 0; (child = child_of(pid, i)); i++)
+        last = child;
+    return last;
+}
+
+/* One that breaks while it is built may have been given a job already. */
+START_TEST(a_job_for_one_that_breaks_is_not_lost)
+{
+    const pid_t pid = forge_test_runner_pid();
+    forge_run_job_t next = forge_test_job("print('next')");
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(forge_test_runner_settle(pid, AHEAD_MANY), AHEAD_MANY);
+        const pid_t before = last_child_of(pid);
+        forge_test_run(forge_test_pool, &next); /* the next but one is for the sandbox that is built now */
+        pid_t launcher = last_child_of(pid);
+        for (int ms = 0; ms < FORGE_TEST_SETTLE_MS && launcher == before; ms++, launcher = last_child_of(pid))
+            usleep(1000);
+        ck_assert_int_eq(kill(launcher, SIGSTOP), 0);
+        const pid_t inside = child_of(launcher, 0);
+        if (inside)
+            kill(inside, SIGKILL);
+        forge_test_run(forge_test_pool, &next);
+        forge_run_t *run = forge_test_submit(forge_test_pool, &next);
+        usleep(50000);
+        ck_assert_int_eq(kill(launcher, SIGCONT), 0);
+        forge_run_result_t r = forge_test_collect(run);
+        ck_assert_msg(r.status == FORGE_RUN_OK && forge_test_has(r.output, "next"), "%d: %s %.*s", i,
+                      forge_run_status_name(r.status), (int)r.why.len, r.why.data);
+        forge_test_idle(forge_test_pool);
+    }
+}
+END_TEST
+
 /* The sandbox without an interpreter is for other limits, which hold in it; and it may break. */
 START_TEST(other_limits_have_one_built_ahead_as_well)
 {
@@ -390,6 +427,7 @@ Suite *forge_test_run_lifetime(void)
     tcase_add_checked_fixture(tc, set_up_ahead, forge_test_runner_stop);
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, what_is_built_ahead_may_break);
+    tcase_add_test(tc, a_job_for_one_that_breaks_is_not_lost);
     tcase_add_test(tc, other_limits_have_one_built_ahead_as_well);
     tcase_add_test(tc, what_is_built_ahead_stays_where_no_two_are_alike);
     suite_add_tcase(s, tc);
