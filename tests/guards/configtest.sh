@@ -87,7 +87,8 @@ bad() {
         fault "'$1' is accepted"
         return
     fi
-    name=$(printf '%s\n' "$1" | grep -o 'Forge[A-Za-z]*' | tail -n 1)
+    name=${1##*Forge}
+    name=Forge${name%%[!A-Za-z]*} # the last one
     case $said in
     *"$name"*"$2"*) ;;
     *) fault "'$1' is refused without naming $name and '$2': $said" ;;
