@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 typedef union control_t {
     struct cmsghdr align;
@@ -25,17 +26,29 @@ bool forge_runner_gift_give(int channel, const forge_runner_gift_t *gift, forge_
     return sendmsg(channel, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(sizeof(*gift) + members.len);
 }
 
-bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client)
+/* A message with its descriptor. 0: there is none, and will be none. */
+static size_t receive(int channel, char *bytes, size_t room, int *client)
 {
-    struct iovec all = {bytes, sizeof(forge_runner_gift_t) + FORGE_RUNNER_GIFT_MAX};
+    struct iovec all = {bytes, room};
     control_t control = {.bytes = ""};
     struct msghdr m = {
         .msg_iov = &all, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
     ssize_t n = recvmsg(channel, &m, MSG_CMSG_CLOEXEC);
     struct cmsghdr *c = n > (ssize_t)sizeof(forge_runner_gift_t) ? CMSG_FIRSTHDR(&m) : NULL;
     if (!c || c->cmsg_type != SCM_RIGHTS)
-        return false;
+        return 0;
     memcpy(client, CMSG_DATA(c), sizeof(int));
-    *len = (size_t)n;
+    return (size_t)n;
+}
+
+bool forge_runner_gift_take(int channel, forge_runner_gift_t *gift, forge_run_job_t *job, int *client)
+{
+    static char bytes[sizeof(*gift) + FORGE_RUNNER_GIFT_MAX];
+    shutdown(channel, SHUT_RD); /* before the look: what comes later is its sender's again, and none is lost between */
+    const size_t len = receive(channel, bytes, sizeof(bytes), client);
+    close(channel);
+    if (!len || !forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(*gift), len - sizeof(*gift), job))
+        return false;
+    memcpy(gift, bytes, sizeof(*gift));
     return true;
 }

@@ -567,21 +567,6 @@ static void take_over(launch_t *l, int64_t cpu)
     set_alarm(l->job);
 }
 
-/* The job that was sent, or is sent before nobody can send one any longer: a job that is not taken is its sender's
- * again, and none is lost between the two. */
-static bool take_job(launch_t *l, int channel, forge_run_job_t *job, forge_runner_gift_t *gift)
-{
-    static char bytes[sizeof(*gift) + FORGE_RUNNER_GIFT_MAX];
-    size_t len;
-    shutdown(channel, SHUT_RD);
-    const bool taken = forge_runner_gift_take(channel, bytes, &len, &l->client) &&
-                       forge_run_frame_read(FORGE_RUN_JOB, bytes + sizeof(*gift), len - sizeof(*gift), job);
-    close(channel);
-    if (taken)
-        memcpy(gift, bytes, sizeof(*gift));
-    return taken;
-}
-
 /* A sandbox can break while it is built or waits: its job has another one built then. */
 void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_warm_kind_t *kind, int cpu, int channel)
 {
@@ -589,7 +574,7 @@ void forge_runner_launch_warm(const forge_runner_t *runner, const forge_runner_w
     forge_runner_gift_t gift;
     launch_t l = new_launch(runner, &job, cpu);
     const bool ready = start(&l) && (!kind->waits || start_interpreter(&l)) && wait_for_job(&l, channel);
-    if (!take_job(&l, channel, &job, &gift)) {
+    if (!forge_runner_gift_take(channel, &gift, &job, &l.client)) {
         abandon(&l);
         return;
     }

@@ -239,8 +239,9 @@ typedef struct forge_runner_gift_t {
 #define FORGE_RUNNER_GIFT_MAX INIT_LATER_MAX /* bytes of the members: one message takes them */
 /* Sends it, with the client's connection, to a launcher. Whether all of it was taken. */
 bool forge_runner_gift_give(int channel, const forge_runner_gift_t *gift, forge_run_bytes_t members, int client);
-/* In the launcher: waits for a gift and the members behind it. False: there will be none. */
-bool forge_runner_gift_take(int channel, char *bytes, size_t *len, int *client);
+/* In the launcher, once: takes the job that was sent, whose texts stay where they are read to, and closes the channel.
+ * False: there was none; whoever sends one later hears that. */
+bool forge_runner_gift_take(int channel, forge_runner_gift_t *gift, forge_run_job_t *job, int *client);
 
 /* --- warm.c: sandboxes that are built ahead --- */
 
