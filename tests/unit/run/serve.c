@@ -5,6 +5,7 @@
 #include "runner.h"
 #include <apr_strings.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -208,6 +209,35 @@ START_TEST(accounts_have_their_turns)
 }
 END_TEST
 
+/* Whatever was asked for there is one place less than processors, and each program has one of them for itself. */
+START_TEST(the_last_processor_is_left_to_the_others)
+{
+    static const char *const many[] = {"--queue", "64", "--share", "64", "--runs", "256", NULL};
+    forge_run_job_t tells = job_for(1, "import os, time\nprint(sorted(os.sched_getaffinity(0)))\ntime.sleep(.2)");
+    cpu_set_t mine;
+    int last = CPU_SETSIZE - 1;
+    CPU_ZERO(&mine);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(mine), &mine), 0);
+    while (!CPU_ISSET((size_t)last, &mine))
+        last--;
+    const int places = CPU_COUNT(&mine) > 1 ? CPU_COUNT(&mine) - 1 : 1;
+    forge_test_runner_start(many);
+    ck_assert_int_eq((int)forge_test_state(forge_test_pool).runs_max, places);
+    forge_run_t *runs[16];
+    const int n = places + 1 < 16 ? places + 1 : 16; /* as many as there are places, and one more */
+    for (int i = 0; i < n; i++)
+        runs[i] = forge_test_submit(forge_test_pool, &tells);
+    for (int i = 0; i < n; i++) {
+        const forge_run_result_t told = forge_test_collect(runs[i]);
+        ck_assert_int_eq(told.status, FORGE_RUN_OK);
+        ck_assert_msg(CPU_COUNT(&mine) == 1 || !memchr(told.output.data, ',', told.output.len),
+                      "on several processors");
+        ck_assert(CPU_COUNT(&mine) == 1 || !forge_test_has(told.output, apr_psprintf(forge_test_pool, "[%d]", last)));
+    }
+    forge_test_runner_stop();
+}
+END_TEST
+
 START_TEST(who_goes_away_ends_the_run)
 {
     forge_run_job_t sleeps = job_for(1, SLEEPS), next = job_for(2, "print('my turn')");
@@ -352,6 +382,11 @@ Suite *forge_test_run_serve(void)
     tcase_add_test(tc, destroying_the_pool_ends_the_run);
     tcase_add_test(tc, no_runner_is_said_at_once);
     tcase_add_test(tc, a_wrong_runner_is_gone);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("places");
+    tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, the_last_processor_is_left_to_the_others);
     suite_add_tcase(s, tc);
     tc = tcase_create("layers");
     tcase_add_checked_fixture(tc, forge_test_begin, forge_test_end);
