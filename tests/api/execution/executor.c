@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef enum manner_t { GOOD, SLOW, GARBAGE, REFUSES, RESETS, HANGS, DRIPS, ENDLESS } manner_t;
+typedef enum manner_t { GOOD, RIGHT, SLOW, GARBAGE, REFUSES, RESETS, HANGS, DRIPS, ENDLESS } manner_t;
 
 static manner_t manner;
 static int listening = -1, port, served;
@@ -20,6 +20,9 @@ static char asked[65536]; /* the last request */
 
 static const char good[] = "{\"status\":\"runtime_error\",\"stdout\":\"out\\n\",\"stderr\":\"err\",\"exit_code\":7,"
                            "\"signal\":null,\"duration_ms\":5,\"cpu_ms\":4,\"memory_kb\":3,\"truncated\":false}";
+
+static const char right[] = "{\"status\":\"ok\",\"stdout\":\"3\\n\",\"stderr\":\"\",\"exit_code\":0,\"signal\":null,"
+                            "\"duration_ms\":5,\"cpu_ms\":4,\"memory_kb\":3,\"truncated\":false}";
 
 static void say(int fd, const char *body)
 {
@@ -44,13 +47,18 @@ static void trickle(int fd, size_t length, int pause)
 
 static void hear(int fd)
 {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    char text[sizeof(asked)] = "";
     size_t have = 0;
     ssize_t n;
-    while (have < sizeof(asked) - 1 && (n = recv(fd, asked + have, sizeof(asked) - 1 - have, 0)) > 0) {
-        asked[have += (size_t)n] = 0;
-        if (strstr(asked, "\"file_bytes\":") && asked[have - 1] == '}')
-            return;
+    while (have < sizeof(text) - 1 && (n = recv(fd, text + have, sizeof(text) - 1 - have, 0)) > 0) {
+        text[have += (size_t)n] = 0;
+        if (strstr(text, "\"file_bytes\":") && text[have - 1] == '}')
+            break;
     }
+    pthread_mutex_lock(&one_at_a_time);
+    memcpy(asked, text, have + 1);
+    pthread_mutex_unlock(&one_at_a_time);
 }
 
 static void *answer(void *baton)
@@ -66,6 +74,8 @@ static void *answer(void *baton)
         sleep(2);
     if (manner == GOOD || manner == SLOW)
         say(fd, good);
+    if (manner == RIGHT)
+        say(fd, right);
     if (manner == GARBAGE)
         say(fd, "{\"status\":\"fine\"}");
     if (manner == HANGS)
@@ -158,6 +168,43 @@ START_TEST(a_program_goes_there_and_its_end_comes_back)
 }
 END_TEST
 
+static reply_t *submit(person_t who, json_int_t exercise)
+{
+    return CALL("POST", F("/api/v1/exercises/%lld/submissions", (long long)exercise), .port = PORT_SECOND,
+                .token = who.access, .json = "{\"code\":\"print(3)\"}");
+}
+
+static int kept(json_int_t exercise)
+{
+    return atoi(sql("SELECT count(*) FROM forge.exercise_submissions WHERE exercise_id = %lld", (long long)exercise));
+}
+
+/* Each test of the exercise is a program there; one that cannot be run leaves nothing. */
+START_TEST(a_submission_is_judged_by_its_answers)
+{
+    person_t me = with_executor(RIGHT);
+    json_int_t exercise =
+        atoll(sql("INSERT INTO forge.exercises (author_id, title, tests) VALUES (%lld, 'Add',"
+                  " '[{\"name\":\"small\",\"stdin\":\"1 2\",\"expected_stdout\":\"3\",\"hidden\":false,\"points\":1},"
+                  "{\"name\":\"large\",\"stdin\":\"1000 1\",\"expected_stdout\":\"1001\",\"points\":3,"
+                  "\"hidden\":true}]') RETURNING id",
+                  (long long)person("instructor").id));
+    reply_t *reply = submit(me, exercise);
+    expect_status(reply, 201);
+    ck_assert_int_eq(int_at(reply->json, "/score"), 25);
+    ck_assert(json_is_true(at(reply->json, "/results/0/passed")));
+    ck_assert_str_eq(text_at(reply->json, "/results/0/stdout"), "3\n");
+    ck_assert(json_is_false(at(reply->json, "/results/1/passed")));
+    ck_assert_int_eq(__atomic_load_n(&served, __ATOMIC_RELAXED), 2);
+    ck_assert_msg(strstr(asked, "\"code\":\"print(3)\",\"stdin\":\"1") != NULL, "%s", asked);
+    ck_assert_int_eq(kept(exercise), 1);
+    expect_log("FG0570");
+    manner = GARBAGE;
+    expect_problem(submit(me, exercise), "bad_gateway");
+    ck_assert_int_eq(kept(exercise), 1);
+}
+END_TEST
+
 /* More than there are threads. */
 START_TEST(waiting_for_it_holds_no_thread)
 {
@@ -247,6 +294,7 @@ Suite *suite_executor(void)
     TCase *tc = case_make(suite, "all");
     tcase_add_checked_fixture(tc, none_served, gone);
     tcase_add_test(tc, a_program_goes_there_and_its_end_comes_back);
+    tcase_add_test(tc, a_submission_is_judged_by_its_answers);
     tcase_add_test(tc, waiting_for_it_holds_no_thread);
     tcase_add_test(tc, a_wrong_or_cut_answer_is_told);
     tcase_add_test(tc, a_late_one_is_told);
